@@ -1,0 +1,1 @@
+"""Bellhop's settings and logging."""

@@ -1,0 +1,203 @@
+"""Every setting of Bellhop's, from environment variables that begin with `BELLHOP_`, or a `.env` file.
+
+A secret may instead be named by a file: `BELLHOP_REDIS_URL_FILE=/run/secrets/redis` (as Docker and
+Kubernetes hand them over). The README's table is made from the descriptions below.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from worker.errors import InvalidSettings
+
+PREFIX = "BELLHOP_"
+
+Network = IPv4Network | IPv6Network
+
+
+class ResultsDetail(StrEnum):
+    """What is written to the results stream."""
+
+    SETTLED = "settled"
+    ATTEMPTS = "attempts"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Frozen: a process reads it once."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="Redis or Valkey, `redis://` or `rediss://`, for events, ledger, results and Celery. "
+        "Unset: an embedded one in the state folder.",
+    )
+    prefix: str = Field(
+        default="bellhop",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="What the names of Bellhop's keys begin with.",
+    )
+    state_dir: Path = Field(
+        default=Path(".bellhop"), description="Where the embedded Redis keeps its data and generated keys lie."
+    )
+    master_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="Keys that encrypt destinations' secrets, newest first, separated by commas."
+    )
+    allowed_addresses: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(),
+        description="CIDRs, separated by commas, that destinations may reach although they are not public: "
+        "`10.1.0.0/16,127.0.0.1/32`.",
+    )
+    results: ResultsDetail = Field(
+        default=ResultsDetail.SETTLED,
+        description="`settled`: one result per delivery; `attempts`: one per attempt as well.",
+    )
+    results_kept: int = Field(default=100_000, ge=100, description="About how many results the stream keeps.")
+    rejected_kept: int = Field(default=10_000, ge=100, description="About how many rejected events the stream keeps.")
+    retention_hours: float = Field(
+        default=72, ge=24, description="How long the record of an event and its deliveries is kept."
+    )
+    max_event_bytes: int = Field(default=262_144, ge=1024, le=4_194_304, description="A larger event is rejected.")
+    firing_deadline_s: float = Field(
+        default=3600, ge=1, description="After how many seconds an alert is not worth delivering any more."
+    )
+    batch: int = Field(default=200, ge=1, le=1000, description="How many events or deliveries a task carries.")
+    concurrency: int = Field(
+        default=4, ge=1, le=64, description="Threads of a worker process that run tasks (not deliveries)."
+    )
+    in_flight: int = Field(
+        default=1000, ge=1, le=20_000, description="Deliveries that one worker process has in flight at the most."
+    )
+    lease_s: float = Field(
+        default=15, ge=1, le=600, description="After how many seconds without a sign of life others take over."
+    )
+    connect_timeout_s: float = Field(default=5, gt=0, le=60, description="Time to reach a vendor, in seconds.")
+    total_timeout_s: float = Field(default=20, gt=0, le=300, description="Time for one attempt in all, in seconds.")
+    shutdown_s: float = Field(
+        default=15, ge=0, le=300, description="How long a stopping worker waits for what is in flight."
+    )
+    log_level: str = Field(
+        default="info", pattern=r"(?i)^(debug|info|warning|error)$", description="debug, info, warning or error."
+    )
+    log_format: LogFormat = Field(
+        default=LogFormat.AUTO, description="`console`, `json`, or `auto`: console on a terminal, JSON elsewhere."
+    )
+
+    @field_validator("allowed_addresses", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(_network(part.strip()) for part in value.split(",") if part.strip())
+
+    @field_validator("master_keys", mode="before")
+    @classmethod
+    def _keys(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(SecretStr(part.strip()) for part in value.split(",") if part.strip())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """`NAME_FILE` stands behind `NAME` itself, and before `.env`."""
+        named_by_file = NamedByFile(settings_cls, env_settings, dotenv_settings)
+        return init_settings, env_settings, named_by_file, dotenv_settings
+
+
+SECRETS = ("redis_url", "master_keys")
+
+
+class NamedByFile(PydanticBaseSettingsSource):
+    """Reads `BELLHOP_X_FILE` for each secret X: the file's content is the value."""
+
+    def __init__(self, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._sources = sources
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Not used: all fields are read at once."""
+        del field
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The values that files hold; InvalidSettings where such a file cannot be read."""
+        return {name: _content(name, path) for name in SECRETS if (path := self._path(name))}
+
+    def _path(self, name: str) -> str | None:
+        variable = f"{PREFIX}{name}_FILE".lower()
+        for source in self._sources:
+            if isinstance(source, EnvSettingsSource | DotEnvSettingsSource):
+                path = {key.lower(): value for key, value in source.env_vars.items()}.get(variable)
+                if path:
+                    return path
+        return None
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise InvalidSettings([f"{PREFIX}{name.upper()}_FILE: cannot read {path}: {reason}"]) from None
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an address range; write 10.1.0.0/16 or 192.0.2.7/32") from None
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings, read once; InvalidSettings names every variable that is wrong."""
+    return read_settings()
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read them afresh, with `overrides` in front of the environment."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise InvalidSettings(
+            [f"{PREFIX}{'_'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg']}" for e in error.errors()]
+        ) from None
+
+
+def misspelt() -> list[str]:
+    """`BELLHOP_` variables that name no setting: likely spelling mistakes."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    known |= {f"{PREFIX}{name}_FILE".upper() for name in SECRETS}
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)

@@ -1,0 +1,41 @@
+"""One attempt, whoever asks for it: a delivery that is due, or somebody who pressed Test. The same path for both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from worker.channels.channel import Channel
+from worker.messages import Message, Reply
+from worker.models import Kind, Notice, Reason, Verdict
+
+
+class Carries(Protocol):
+    """What carries a message: `worker.transports.Carrier`, or a fake in a test."""
+
+    async def carry(self, message: Message) -> Reply:
+        """Send it; whatever happens comes back as a Reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """What one attempt did: `reply` is None where the message could not even be composed."""
+
+    verdict: Verdict
+    label: str
+    reply: Reply | None
+
+    @property
+    def elapsed_ms(self) -> float:
+        """How long the vendor took, in milliseconds."""
+        return self.reply.elapsed_ms if self.reply else 0.0
+
+
+async def attempt(channel: Channel, settings: Any, notice: Notice, carrier: Carries) -> Attempted:
+    """Compose, carry, judge. Never raises for a vendor's failure; a ValueError from `compose` is a permanent one."""
+    try:
+        message = channel.compose(notice, settings)
+    except ValueError as problem:
+        return Attempted(Verdict(Kind.PERMANENT, Reason.BAD_SETTINGS, str(problem)), channel.label, None)
+    reply = await carrier.carry(message)
+    return Attempted(channel.judge(reply, settings), message.label, reply)

@@ -1,0 +1,108 @@
+"""The words that people read in a channel: one place, so that an alert reads alike wherever it arrives."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from worker.models import Event, Notice
+
+ELLIPSIS = "…"
+
+
+def headline(event: Event) -> str:
+    """`[CRITICAL] title`, or `[RESOLVED] title` once it is back to normal."""
+    mark = event.severity.value if event.firing else "resolved"
+    return f"[{mark.upper()}] {event.title}"
+
+
+def paragraphs(notice: Notice) -> list[str]:
+    """What follows the headline, in the order that people need it: message, measurement, where and when."""
+    event = notice.event
+    parts = [event.message, measurement(event), " · ".join(facts(event)), late(notice)]
+    return [part for part in parts if part]
+
+
+def plain(notice: Notice) -> str:
+    """The whole alert as plain text, links last."""
+    lines = [headline(notice.event), *paragraphs(notice)]
+    lines += [f"{link.text}: {link.href}" for link in notice.event.links]
+    return "\n".join(lines)
+
+
+def facts(event: Event) -> list[str]:
+    """`app checkout`, `rule disk`, `host=db-1` …, `since 2026-11-23 14:05:00 UTC`."""
+    named = [("app", event.app), ("rule", event.rule), ("source", event.source)]
+    verb = "since" if event.firing else "resolved at"
+    return [
+        *(f"{name} {value}" for name, value in named if value),
+        *(f"{key}={value}" for key, value in event.tags.items()),
+        f"{verb} {clock(event.occurred_at)}",
+    ]
+
+
+def measurement(event: Event) -> str:
+    """`avg(used) > 1073741824 bytes for 300 s; now 1464274175.5 bytes`, as far as the event tells."""
+    metric = event.metric
+    if metric is None:
+        return ""
+    name = f"{metric.aggregation}({metric.name})" if metric.aggregation else metric.name
+    unit = f" {metric.unit}" if metric.unit else ""
+    text = name
+    if metric.threshold is not None:
+        text += f" {metric.comparator or '~'} {number(metric.threshold)}{unit}"
+    if metric.window_s:
+        text += f" for {number(metric.window_s)} s"
+    if metric.value is not None:
+        text += f"; now {number(metric.value)}{unit}"
+    return text
+
+
+def late(notice: Notice) -> str:
+    """`(delivered 12 min late)`, or nothing where it is on time."""
+    if notice.late_s <= 0:
+        return ""
+    return f"(delivered {duration(notice.late_s)} late)"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 5 min`."""
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def number(value: float) -> str:
+    """Without a trailing `.0`, and without more digits than anybody reads."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+
+
+def clock(epoch_s: float) -> str:
+    """`2026-11-23 14:05:00 UTC`."""
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def iso(epoch_s: float) -> str:
+    """`2026-11-23T14:05:00Z`: RFC 3339."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def clip(text: str, limit: int) -> str:
+    """`text`, cut to `limit` characters with an ellipsis as the last of them."""
+    return text if len(text) <= limit else text[: limit - 1] + ELLIPSIS
+
+
+def clip_bytes(text: str, limit: int) -> str:
+    """`text`, cut to `limit` bytes of UTF-8 with an ellipsis at the end, never inside a character."""
+    raw = text.encode()
+    if len(raw) <= limit:
+        return text
+    return raw[: limit - len(ELLIPSIS.encode())].decode("utf-8", "ignore") + ELLIPSIS
+
+
+def one_line(text: str) -> str:
+    """`text` without line ends and other control characters: for subjects, titles and passive checks."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

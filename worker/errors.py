@@ -1,0 +1,43 @@
+"""The error tree.
+
+::
+
+    BellhopError                 something a person can act on; its text is a sentence, and shows no secret
+    ├── InvalidEvent             an event that cannot be read; carries the field
+    ├── InvalidSettings          settings that cannot be used; carries every problem with its path
+    ├── NotFound                 an app, destination, event or delivery that is not there
+    └── Unavailable              Redis or another part that has to be up is not
+
+A vendor that fails is no error: it is a value, `worker.models.Verdict`.
+"""
+
+from __future__ import annotations
+
+
+class BellhopError(Exception):
+    """Something a person can act on."""
+
+
+class InvalidEvent(BellhopError):
+    """An event that cannot be read: `field` is the path of what is wrong, `problem` what to do about it."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class InvalidSettings(BellhopError):
+    """Settings that cannot be used: `problems` is every one of them, each as `path: what to do`."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class NotFound(BellhopError):
+    """An app, destination, event or delivery that is not there."""
+
+
+class Unavailable(BellhopError):
+    """Redis, or another part that has to be up, is not."""

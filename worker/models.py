@@ -1,0 +1,221 @@
+"""The values that everything else speaks of: frozen, without I/O, without a clock.
+
+An **event** comes in. Event x destination is a **delivery**. One try of it is an **attempt**. What came of
+it is an **outcome** with a **reason**, written back as a **result**.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Status(StrEnum):
+    """Whether the condition holds now."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class Severity(StrEnum):
+    """How bad it is, as the producer sees it."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class Outcome(StrEnum):
+    """How a delivery ended."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Reason(StrEnum):
+    """Why: one small enum for results, logs and metrics alike."""
+
+    OK = "ok"
+    PARTIAL = "partial"  # some recipients were refused; the others have it
+    UNCONFIRMED = "unconfirmed"  # sent over a protocol that never answers (NSCA, a command file)
+    RATE_LIMITED = "rate_limited"  # they told us to slow down
+    SERVER_ERROR = "server_error"  # 5xx, SMTP 4yz: theirs, and it may pass
+    CLIENT_ERROR = "client_error"  # other 4xx, SMTP 5yz: they refuse this very message
+    UNAUTHORIZED = "unauthorized"  # 401, 403
+    NOT_FOUND = "not_found"  # 404, 410: the room, the hook or the key is gone
+    REDIRECTED = "redirected"  # 3xx is never followed
+    BAD_REPLY = "bad_reply"  # a success status with a body that says otherwise
+    CONNECT_FAILED = "connect_failed"
+    TIMED_OUT = "timed_out"  # before the request was sent whole
+    NO_ANSWER = "no_answer"  # after it was sent whole: ambiguous
+    TLS_REFUSED = "tls_refused"
+    BAD_ADDRESS = "bad_address"  # an address that Bellhop may not or cannot reach
+    DISABLED = "disabled"
+    SUPERSEDED = "superseded"  # its "resolved" came while it was still owed
+    EXPIRED = "expired"  # past its deadline before it could be tried
+    NO_DESTINATION = "no_destination"  # deleted since the event came
+    BAD_SETTINGS = "bad_settings"  # stored settings that this version cannot read
+    INTERNAL = "internal"  # a defect of Bellhop's; the log has the traceback
+
+
+class Kind(StrEnum):
+    """What a reply means for the delivery."""
+
+    DELIVERED = "delivered"
+    RETRYABLE = "retryable"
+    RATE_LIMITED = "rate_limited"
+    PERMANENT = "permanent"
+    AMBIGUOUS = "ambiguous"  # sent whole, no answer: it may or may not have arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where to read more."""
+
+    href: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """The measurement that triggered the alert; `points` are (epoch seconds, value) pairs, oldest first."""
+
+    name: str
+    unit: str = ""
+    aggregation: str = ""
+    comparator: str = ""
+    threshold: float | None = None
+    value: float | None = None
+    window_s: float | None = None
+    points: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One alert event, validated. Times are epoch seconds, UTC. Made by `worker.intake.parse_event` only."""
+
+    app: str
+    id: str
+    title: str
+    occurred_at: float
+    received_at: float
+    dedup_key: str
+    status: Status = Status.FIRING
+    severity: Severity = Severity.WARNING
+    message: str = ""
+    rule: str = ""
+    source: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
+    metric: Metric | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def firing(self) -> bool:
+        """Whether the condition holds now."""
+        return self.status is Status.FIRING
+
+
+class OnAmbiguous(StrEnum):
+    """What to do with a message that went out whole and drew no answer."""
+
+    RETRY = "retry"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An app's configured channel. `settings` is that channel's own settings value; its repr shows no secret."""
+
+    app: str
+    name: str
+    channel: str
+    settings: Any
+    enabled: bool = True
+    rate_limit: str = "vendor"
+    """`vendor`: the limits that the channel's vendor publishes; `off`; or `30/min`."""
+    on_ambiguous: OnAmbiguous = OnAmbiguous.RETRY
+    problem: str = ""
+    """Why stored settings could not be read, in words; then `settings` is None and nothing can be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A customer's app and its destinations by name."""
+
+    name: str
+    destinations: dict[str, Destination] = field(default_factory=dict)
+
+
+class DeliveryId(NamedTuple):
+    """Event x destination. Its text form is the reference that travels through Celery, Flower and the logs."""
+
+    channel: str
+    app: str
+    destination: str
+    event_id: str
+
+    def __str__(self) -> str:
+        """`channel/app/destination/event id`: only the last part may hold a slash."""
+        return "/".join(self)
+
+    @classmethod
+    def parse(cls, text: str) -> DeliveryId:
+        """The reverse of `str()`; ValueError where it is not such a reference."""
+        parts = text.split("/", 3)
+        if len(parts) != len(cls._fields):
+            raise ValueError(f"not a delivery reference (channel/app/destination/event): {text[:200]!r}")
+        return cls(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a channel is asked to say: the event and the facts of this attempt."""
+
+    event: Event
+    delivery_id: str
+    """The same over all attempts: the idempotency key for vendors that know one."""
+    attempt: int
+    """From 1."""
+    now: float
+    """Epoch seconds by the ledger's clock."""
+    late_s: float = 0.0
+    """How late this attempt is, in seconds; 0 where it is on time."""
+    thread_ref: str | None = None
+    """`provider_ref` of the message that announced this condition, where the channel asked to keep it."""
+    test: bool = False
+    """Whether somebody pressed Test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reply means, why, and in words that hold no secret."""
+
+    kind: Kind
+    reason: Reason
+    detail: str = ""
+    status_code: int | None = None
+    retry_after_s: float | None = None
+    """How long they asked us to wait, in seconds from now."""
+    retry_at: float | None = None
+    """Until when they asked us to wait, in epoch seconds (HipChat's reset headers)."""
+    provider_ref: str | None = None
+    """Their name for what they took: a message id, a dedup key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try, numbered from 1, recorded whatever happened. Times are epoch seconds."""
+
+    number: int
+    at: float
+    elapsed_ms: float
+    kind: str
+    reason: str
+    status_code: int | None
+    detail: str
+    retry_at: float | None = None
+    """When the next one is due; None where this was the last."""

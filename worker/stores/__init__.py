@@ -1,0 +1,1 @@
+"""What Bellhop keeps: the ledger, the destinations and the records, on Redis and in memory."""

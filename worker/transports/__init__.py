@@ -1,0 +1,1 @@
+"""How messages travel. `Carrier.carry` takes any message and always comes back with a `Reply`."""
