@@ -49,7 +49,13 @@ class Settings(BaseSettings):
     """What an operator can set. Frozen: a process reads it once."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        # `BELLHOP_REDIS_URL=` with nothing behind it, as compose files pass on what is unset, means unset.
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     redis_url: SecretStr | None = Field(
@@ -132,6 +138,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """`NAME_FILE` stands behind `NAME` itself, and before `.env`."""
+        del file_secret_settings  # a folder of secrets; `NAME_FILE` names each file instead
         named_by_file = NamedByFile(settings_cls, env_settings, dotenv_settings)
         return init_settings, env_settings, named_by_file, dotenv_settings
 

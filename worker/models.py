@@ -213,9 +213,45 @@ class Attempt:
     number: int
     at: float
     elapsed_ms: float
-    kind: str
-    reason: str
-    status_code: int | None
-    detail: str
+    kind: Kind
+    reason: Reason
+    status_code: int | None = None
+    detail: str = ""
     retry_at: float | None = None
     """When the next one is due; None where this was the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery that this process has claimed: what is owed, and what was tried before."""
+
+    id: DeliveryId
+    lease: str
+    """Who may settle it: the claim's token and the reference."""
+    event: Event
+    attempts: tuple[Attempt, ...]
+    claimed_at: float
+    """Epoch seconds by the ledger's clock."""
+
+    @property
+    def ambiguous(self) -> int:
+        """How many of its attempts went out and drew no answer."""
+        return sum(attempt.kind is Kind.AMBIGUOUS for attempt in self.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a delivery stands after this attempt: settled with an outcome, or due again at `due_at`."""
+
+    delivery: Delivery
+    attempts: tuple[Attempt, ...]
+    reason: Reason
+    outcome: Outcome | None = None
+    due_at: float | None = None
+    detail: str = ""
+    status_code: int | None = None
+    provider_ref: str | None = None
+    hold_until: float | None = None
+    """Until when the vendor wants to be left alone, for the whole destination; epoch seconds."""
+    keep_thread: bool = False
+    """Whether `provider_ref` is to be remembered for the condition's next notice."""

@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from worker.models import Event, Notice
+from worker.models import Event, Link, Notice
 
 ELLIPSIS = "…"
+TEST_SENTENCE = "This is a test message: somebody pressed Test, and nothing is wrong."
 
 
-def headline(event: Event) -> str:
-    """`[CRITICAL] title`, or `[RESOLVED] title` once it is back to normal."""
+def headline(event: Event, *, test: bool = False) -> str:
+    """`[CRITICAL] title`, or `[RESOLVED] title` once it is back to normal; `[TEST]` in front of a test."""
     mark = event.severity.value if event.firing else "resolved"
-    return f"[{mark.upper()}] {event.title}"
+    return f"{'[TEST] ' if test else ''}[{mark.upper()}] {event.title}"
 
 
 def paragraphs(notice: Notice) -> list[str]:
     """What follows the headline, in the order that people need it: message, measurement, where and when."""
     event = notice.event
-    parts = [event.message, measurement(event), " · ".join(facts(event)), late(notice)]
+    parts = [
+        TEST_SENTENCE if notice.test else "",
+        event.message,
+        measurement(event),
+        " · ".join(facts(event)),
+        late(notice),
+    ]
     return [part for part in parts if part]
 
 
 def plain(notice: Notice) -> str:
     """The whole alert as plain text, links last."""
-    lines = [headline(notice.event), *paragraphs(notice)]
+    lines = [headline(notice.event, test=notice.test), *paragraphs(notice)]
     lines += [f"{link.text}: {link.href}" for link in notice.event.links]
     return "\n".join(lines)
+
+
+def within(notice: Notice, limit: int, write: Callable[[Notice], str]) -> str:
+    """`write(notice)`; where that has over `limit` characters, once more with as much less of the event's message.
+
+    So a long message costs neither the links nor the place and time after it. The result may still be too long.
+    """
+    text = write(notice)
+    excess = len(text) - limit
+    if excess <= 0:
+        return text
+    message = clip(notice.event.message, max(len(notice.event.message) - excess, 1))
+    return write(replace(notice, event=replace(notice.event, message=message)))
+
+
+def web_links(event: Event) -> tuple[Link, ...]:
+    """The links that may be made clickable: http and https only."""
+    return tuple(link for link in event.links if link.href.lower().startswith(("https://", "http://")))
 
 
 def facts(event: Event) -> list[str]:
@@ -77,22 +105,42 @@ def duration(seconds: float) -> str:
 
 def number(value: float) -> str:
     """Without a trailing `.0`, and without more digits than anybody reads."""
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+    if not math.isfinite(value) or abs(value) >= 1e15:
+        return f"{value:.6g}"
+    if value == int(value):
+        return str(int(value))
+    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1e5 else f"{value:.6g}"
 
 
 def clock(epoch_s: float) -> str:
     """`2026-11-23 14:05:00 UTC`."""
-    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return moment(epoch_s).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def iso(epoch_s: float) -> str:
     """`2026-11-23T14:05:00Z`: RFC 3339."""
-    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return moment(epoch_s).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def moment(epoch_s: float) -> datetime:
+    """`epoch_s` in UTC; what lies outside the years 1970 to 9999 becomes the nearest of them."""
+    return datetime.fromtimestamp(min(max(0.0, epoch_s), 253_402_300_799.0), UTC)
 
 
 def clip(text: str, limit: int) -> str:
     """`text`, cut to `limit` characters with an ellipsis as the last of them."""
     return text if len(text) <= limit else text[: limit - 1] + ELLIPSIS
+
+
+def clip_escaped(escaped: str, limit: int) -> str:
+    """Like `clip`, for text whose `&` all begin an entity such as `&lt;`: never cut inside one."""
+    if len(escaped) <= limit:
+        return escaped
+    kept = escaped[: limit - 1]
+    entity = kept.rfind("&")
+    if entity >= 0 and ";" not in kept[entity:]:
+        kept = kept[:entity]
+    return kept + ELLIPSIS
 
 
 def clip_bytes(text: str, limit: int) -> str:

@@ -1,0 +1,57 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Each sets up what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Hashes are of files, wherever they come from; the version check of pip itself is of no use here.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help install install-dev demo up test test-fast lint bench clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+install: $(VENV)/installed ## a .venv with `bellhop` and `celery` in it
+
+install-dev: $(VENV)/installed-dev ## the same with what the tests need
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Bellhop needs Python 3.11 or newer; set PYTHON=…")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV) …"
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/installed-dev: requirements/dev.txt $(VENV)/installed
+	@echo "installing what the tests need …"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: install ## Redis, worker, sandbox and sample alerts through six channels
+	@$(BIN)/bellhop demo $(ARGS)
+
+up: install ## Redis, worker and Flower, until Ctrl-C
+	@$(BIN)/bellhop up $(ARGS)
+
+test: install-dev ## everything that .ci/run runs
+	@tests/debian-packages.sh
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-fast: install-dev ## without those that start processes
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+lint: install-dev ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: install-dev ## how fast it is, as ratios in one run
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove what was installed and made; keeps .bellhop
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,119 @@
+"""Step 1: entries come off the stream and are handed on in batches."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fakeredis import FakeAsyncRedis
+
+from worker.intake import Intake
+from worker.stores.events import EventStream
+from worker.stores.records import Records
+
+
+@pytest.fixture
+async def redis():
+    """An empty fake Redis."""
+    client = FakeAsyncRedis()
+    yield client
+    await client.aclose()
+
+
+class Published(list):
+    """Collects what would be dispatch tasks."""
+
+    async def take(self, texts, entries):
+        self.append((texts, entries))
+
+
+async def always_room():
+    """Celery's queues are empty."""
+
+
+def intake_of(redis, published, batch=10):
+    """An intake on `redis`."""
+    return Intake(EventStream(redis, "t", "me"), published.take, always_room, batch=batch, max_event_bytes=1000)
+
+
+async def test_what_has_gathered_is_one_batch(redis):
+    """Under load a batch is as many entries as have gathered, up to the limit."""
+    published = Published()
+    intake = intake_of(redis, published, batch=3)
+    await intake.step(1)
+    ids = [(await redis.xadd("t:events", {"event": f"{{{i}}}"})).decode() for i in range(4)]
+    await intake.step(1)
+    await intake.step(1)
+    assert published == [(["{0}", "{1}", "{2}"], ids[:3]), (["{3}"], ids[3:])]
+
+
+async def test_entries_that_cannot_travel_are_rejected_here(redis):
+    """No field `event`, or too many bytes: kept on the rejected stream, taken off the events, and the rest goes on."""
+    published = Published()
+    intake = intake_of(redis, published)
+    await intake.step(1)
+    await redis.xadd("t:events", {"alert": "x"})
+    await redis.xadd("t:events", {"event": "x" * 1001})
+    good = await redis.xadd("t:events", {"event": "{}"})
+    await intake.step(1)
+    assert published == [(["{}"], [good.decode()])]
+    errors = [each["error"] for each in await Records(redis, "t").rejected(10)]
+    assert "at most 1000 are taken" in errors[0]
+    assert "no field `event` (it has alert)" in errors[1]
+    assert await redis.xlen("t:events") == 1
+
+
+async def test_bytes_that_are_no_utf8_survive_the_celery_message(redis):
+    """What cannot be decoded travels unharmed to dispatch, which refuses it with its own error."""
+    published = Published()
+    intake = intake_of(redis, published)
+    await intake.step(1)
+    await redis.xadd("t:events", {"event": b"\xff\x00{"})
+    await intake.step(1)
+    (((text,), _),) = published
+    assert text.encode("utf-8", "surrogateescape") == b"\xff\x00{"
+
+
+async def test_a_dead_consumers_entries_are_taken_over(redis):
+    """What another consumer read and never saw through comes again from the group's pending list."""
+    published = Published()
+    intake = intake_of(redis, published)
+    await intake.step(1)
+    entry = await redis.xadd("t:events", {"event": "{}"})
+    other = EventStream(redis, "t", "dead")
+    await other.read(10, 1)
+    assert await EventStream(redis, "t", "me").reclaim(10, 60_000) == []
+    (taken,) = await EventStream(redis, "t", "me").reclaim(10, 0)
+    assert taken.id == entry.decode()
+
+
+async def test_a_deleted_group_is_made_again_from_the_beginning(redis):
+    """NOGROUP needs no restart, and nothing that waits in the stream is passed over."""
+    published = Published()
+    intake = intake_of(redis, published)
+    await intake.step(1)
+    await redis.xadd("t:events", {"event": "{}"})
+    await redis.xgroup_destroy("t:events", "bellhop")
+    await intake.step(1)
+    await intake.step(1)
+    assert len(published) == 1
+
+
+async def test_intake_waits_while_the_queues_are_long(redis):
+    """The backlog stays in the stream: nothing is read while there is no room."""
+    room, handed_on = asyncio.Event(), asyncio.Event()
+
+    async def take(_texts, _entries):
+        room.clear()
+        handed_on.set()
+
+    stream = EventStream(redis, "t", "me")
+    await redis.xadd("t:events", {"event": "{}"})
+    assert await stream.read(1, 1) == []  # makes the group
+    running = asyncio.create_task(Intake(stream, take, room.wait, batch=10, max_event_bytes=1000).run())
+    await asyncio.sleep(0.05)
+    assert not handed_on.is_set()
+    room.set()
+    await asyncio.wait_for(handed_on.wait(), 5)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -1,0 +1,279 @@
+"""The store of destinations: one contract, over memory, a Redis in memory and a real one."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+import pytest
+from pydantic import Field, SecretStr
+
+from worker.channels.channel import Channel, ChannelSettings
+from worker.errors import NotFound
+from worker.messages import HttpPost
+from worker.models import App, Destination, OnAmbiguous
+from worker.stores.destinations import CHANGES_READ, RedisDestinations
+from worker.stores.memory_destinations import MemoryDestinations
+
+
+class RoomSettings(ChannelSettings):
+    token: SecretStr
+    room: str = "lobby"
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+
+
+ROOM = Channel(
+    name="room", label="Room", settings=RoomSettings, compose=lambda *_: HttpPost(url="https://x.example", label="x")
+)
+CHANNELS = {"room": ROOM}
+
+
+def app_of(name, *destinations: str, **settings):
+    """An app with these destinations, all alike."""
+    made = {
+        d: Destination(
+            name,
+            d,
+            "room",
+            RoomSettings(token=SecretStr("s3cret-token"), **settings),
+            rate_limit="30/min",
+            on_ambiguous=OnAmbiguous.STOP,
+        )
+        for d in destinations
+    }
+    return App(name, made)
+
+
+class Counting:
+    """Counts the round trips that a client makes."""
+
+    def __init__(self, redis) -> None:
+        self._redis = redis
+        self.round_trips = 0
+
+    def __getattr__(self, name) -> object:
+        self.round_trips += 1
+        return getattr(self._redis, name)
+
+
+@pytest.fixture(params=["memory", "fake", "real"])
+def store(request):
+    """Each store in turn, empty."""
+    if request.param == "memory":
+        return MemoryDestinations()
+    client = request.getfixturevalue("redis" if request.param == "fake" else "real_redis")
+    return RedisDestinations(client, "bellhop", channels=CHANNELS)
+
+
+async def test_what_is_saved_is_found_again_whole(store):
+    """Everything about a destination survives the store, secrets included."""
+    saved = app_of("checkout", "ops", "night", room="Ops Room", headers={"X-Key": SecretStr("k3y")})
+    await store.save([saved])
+    assert await store.lookup(["checkout"]) == {"checkout": saved}
+    assert await store.everything() == {"checkout": saved}
+
+
+async def test_unknown_apps_are_left_out(store):
+    """An app that nobody configured is not in the answer, and stays so when asked again."""
+    await store.save([app_of("checkout", "ops")])
+    for _ in range(2):
+        assert list(await store.lookup(["nobody", "checkout"])) == ["checkout"]
+
+
+async def test_an_unknown_app_is_found_once_it_is_saved(store):
+    """That an app was absent is not remembered beyond its being saved."""
+    assert await store.lookup(["checkout"]) == {}
+    await store.save([app_of("checkout", "ops")])
+    assert "checkout" in await store.lookup(["checkout"])
+
+
+async def test_an_app_without_destinations_exists(store):
+    """An app that has no destinations is known all the same."""
+    await store.save([App("empty")])
+    assert await store.lookup(["empty"]) == {"empty": App("empty")}
+    assert await store.names() == ["empty"]
+
+
+async def test_saving_replaces_the_apps_destinations_and_removes_what_was_named(store):
+    """A save leaves neither old destinations nor removed apps, and does not touch others."""
+    await store.save([app_of("a", "one", "two"), app_of("b", "x"), app_of("c", "y")])
+    await store.lookup(["a", "b", "c"])
+    await store.save([app_of("a", "three")], removed=["b"])
+    found = await store.lookup(["a", "b", "c"])
+    assert {name: list(app.destinations) for name, app in found.items()} == {"a": ["three"], "c": ["y"]}
+    assert await store.names() == ["a", "c"]
+
+
+async def test_switching_off_and_on(store):
+    """`set_enabled` changes that and nothing else, and the next lookup knows."""
+    await store.save([app_of("a", "one", "two")])
+    await store.lookup(["a"])
+    await store.set_enabled("a", "one", enabled=False)
+    destinations = (await store.lookup(["a"]))["a"].destinations
+    assert [destinations[name].enabled for name in ("one", "two")] == [False, True]
+    await store.set_enabled("a", "one", enabled=True)
+    assert await store.lookup(["a"]) == {"a": app_of("a", "one", "two")}
+
+
+async def test_what_is_not_there_cannot_be_switched_or_deleted(store):
+    """A wrong name is told, and creates nothing."""
+    await store.save([app_of("a", "one")])
+    for app, destination in [("a", "two"), ("b", "one")]:
+        with pytest.raises(NotFound, match=f"app {app} has no destination {destination}"):
+            await store.set_enabled(app, destination, enabled=False)
+    with pytest.raises(NotFound, match="no app b"):
+        await store.delete("b")
+    assert await store.everything() == {"a": app_of("a", "one")}
+
+
+async def test_deleting_an_app(store):
+    """A deleted app is gone from every answer."""
+    await store.save([app_of("a", "one"), app_of("b", "one")])
+    await store.lookup(["a"])
+    await store.delete("a")
+    assert await store.lookup(["a"]) == {}
+    assert await store.names() == ["b"]
+
+
+async def test_saving_nothing_is_no_change(store):
+    """An empty save is allowed."""
+    await store.save([])
+    assert await store.names() == []
+
+
+@pytest.mark.parametrize("change", ["save", "enable", "delete"])
+async def test_another_processs_change_is_seen_by_the_next_lookup(redis, change):
+    """A cache never outlives a change that another process made before the lookup."""
+    ours, theirs = (RedisDestinations(redis, "p", channels=CHANNELS) for _ in range(2))
+    await ours.save([app_of("a", "one"), app_of("b", "one")])
+    before = await ours.lookup(["a", "b"])
+    if change == "save":
+        await theirs.save([app_of("a", "two")])
+    elif change == "enable":
+        await theirs.set_enabled("a", "one", enabled=False)
+    else:
+        await theirs.delete("a")
+    after = await ours.lookup(["a", "b"])
+    assert after.get("a") != before["a"]
+    # What did not change is the very same object: it was not read or validated again.
+    assert after["b"] is before["b"]
+
+
+async def test_a_cached_lookup_costs_one_round_trip_and_a_missing_one_two(redis):
+    """The hot path asks once for changes, and once more, for all of them together, where apps are not cached."""
+    await RedisDestinations(redis, "p", channels=CHANNELS).save([app_of(f"a{i}", "one") for i in range(300)])
+    names = [f"a{i}" for i in range(300)] + ["nobody"]
+    counting = Counting(redis)
+    store = RedisDestinations(counting, "p", channels=CHANNELS)
+    assert len(await store.lookup(names)) == 300
+    assert counting.round_trips == 2
+    counting.round_trips = 0
+    assert len(await store.lookup(names)) == 300
+    assert counting.round_trips == 1
+
+
+@pytest.mark.parametrize("how", ["deleted", "trimmed", "flooded", "flushed"])
+async def test_where_changes_were_missed_the_cache_begins_anew(redis, how):
+    """A change stream that lost the entry we know makes us read everything again."""
+    ours, theirs = (RedisDestinations(redis, "p", channels=CHANNELS) for _ in range(2))
+    await ours.save([app_of("a", "one")])
+    await ours.lookup(["a"])
+    if how == "flooded":
+        for _ in range(CHANGES_READ):
+            await theirs.save([app_of("b", "one")])
+    await theirs.save([app_of("a", "two")])
+    if how == "deleted":
+        await redis.delete("p:settings-changes")
+    elif how == "trimmed":
+        await theirs.save([app_of("b", "one")])
+        await redis.xtrim("p:settings-changes", maxlen=1, approximate=False)
+    elif how == "flushed":
+        await redis.flushall()
+        assert await ours.lookup(["a"]) == {}
+        return
+    assert list((await ours.lookup(["a"]))["a"].destinations) == ["two"]
+
+
+async def test_the_first_change_ever_is_seen(redis):
+    """A cache that was filled while there was no change stream learns of the first entry."""
+    ours, theirs = (RedisDestinations(redis, "p", channels=CHANNELS) for _ in range(2))
+    assert await ours.lookup(["a"]) == {}
+    await theirs.save([app_of("a", "one")])
+    assert "a" in await ours.lookup(["a"])
+
+
+async def test_the_cache_is_bounded_and_answers_beyond_its_bound(redis):
+    """More apps than the cache holds are all found, and the cache stays as small as it was told."""
+    store = RedisDestinations(redis, "p", channels=CHANNELS, cached_apps=10)
+    await store.save([app_of(f"a{i}", "one") for i in range(30)])
+    assert len(await store.lookup([f"a{i}" for i in range(30)])) == 30
+    assert len(store._cache) == 10
+    recent = (await store.lookup(["a29"]))["a29"]
+    await store.lookup([f"a{i}" for i in range(9)])
+    assert (await store.lookup(["a29"]))["a29"] is recent
+
+
+@pytest.mark.parametrize(
+    ("stored", "problem"),
+    [
+        (b"{", "damaged"),
+        (b"[]", "damaged"),
+        (b'{"v": 1}', "damaged"),
+        ({"v": 2}, "another version"),
+        ({"channel": "telex"}, "'telex' is not one that this version knows"),
+        ({"settings": '{"room": "Ops"}'}, "settings.token: is required"),
+        ({"settings": '{"token": "s3cret-token", "tokn": "s3cret-token"}'}, "tokn: is not a setting of room; did you"),
+        ({"settings": "[]"}, "damaged"),
+        ({"settings": "nothing"}, "damaged"),
+        ({"on_ambiguous": "perhaps"}, "damaged"),
+    ],
+)
+async def test_what_cannot_be_read_has_a_problem_and_harms_no_other(redis, stored, problem):
+    """Unreadable settings are told in words without secrets, and the destination beside them works."""
+    store = RedisDestinations(redis, "p", channels=CHANNELS)
+    await store.save([app_of("a", "bad", "good")])
+    raw = orjson.loads(await redis.hget("p:app:a", "bad"))
+    await redis.hset("p:app:a", "bad", stored if isinstance(stored, bytes) else orjson.dumps(raw | stored))
+    found = (await store.lookup(["a"]))["a"].destinations
+    assert found["bad"].settings is None
+    assert problem in found["bad"].problem
+    assert "s3cret" not in repr(found)
+    assert found["good"].settings.token.get_secret_value() == "s3cret-token"
+
+
+async def test_settings_that_cannot_be_read_can_be_switched_off(redis):
+    """Switching off touches nothing else, not even what this version cannot read."""
+    store = RedisDestinations(redis, "p", channels=CHANNELS)
+    await store.save([app_of("a", "one")])
+    raw = orjson.loads(await redis.hget("p:app:a", "one")) | {"v": 9, "new": [1]}
+    await redis.hset("p:app:a", "one", orjson.dumps(raw))
+    await store.set_enabled("a", "one", enabled=False)
+    assert orjson.loads(await redis.hget("p:app:a", "one")) == raw | {"enabled": False}
+
+
+async def test_switching_at_the_same_time_loses_neither(real_redis):
+    """Two writers to one app do not undo each other's change."""
+    stores = [RedisDestinations(real_redis, "p", channels=CHANNELS) for _ in range(6)]
+    await stores[0].save([app_of("a", *"abcdef")])
+    switches = [store.set_enabled("a", name, enabled=False) for store, name in zip(stores, "abcdef", strict=True)]
+    await asyncio.gather(*switches)
+    destinations = (await stores[0].lookup(["a"]))["a"].destinations
+    assert not any(destination.enabled for destination in destinations.values())
+
+
+async def test_lookups_at_the_same_time_agree_with_the_last_change(real_redis):
+    """However lookups and saves interleave, a lookup after the last save sees it."""
+    store, other = (RedisDestinations(real_redis, "p", channels=CHANNELS) for _ in range(2))
+    for i in range(20):
+        await asyncio.gather(
+            *(store.lookup(["a"]) for _ in range(5)), other.save([app_of("a", f"d{i}")]), store.lookup(["a"])
+        )
+        assert list((await store.lookup(["a"]))["a"].destinations) == [f"d{i}"]
+
+
+async def test_a_repr_of_what_was_found_shows_no_secret(store):
+    """What logs may come to print of an app holds no secret."""
+    await store.save([app_of("a", "one", headers={"X-Key": SecretStr("k3y-value")})])
+    text = repr(await store.lookup(["a"]))
+    assert "s3cret" not in text
+    assert "k3y-value" not in text

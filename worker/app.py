@@ -1,0 +1,90 @@
+"""The Celery app: queues, routes, start and stop; no logic. `celery -A worker worker -P threads` is a whole deployment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery, bootsteps, concurrency
+from celery.signals import setup_logging, worker_shutdown
+from kombu import Queue
+
+from config.logging import configure
+from config.settings import settings
+from worker.embedded_redis import redis_url
+from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE
+from worker.runtime import Runtime, close_runtime, runtime
+from worker.tasks import register, sender
+
+# `-P threads` on the command line names Celery's pool by this table; `worker_pool` below serves where -P is not given.
+concurrency.ALIASES["threads"] = "worker.pool:TaskPool"
+
+_url = redis_url(settings())
+
+celery_app = Celery("bellhop", broker=_url)
+celery_app.conf.update(
+    # JSON only: a pickle in the queue would be code that anybody with Redis can run here.
+    task_serializer="json",
+    result_serializer="json",
+    accept_content=["json"],
+    # Results are Bellhop's own stream. Celery's backend, when away, stalls the threads pool for good.
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    result_backend=None,
+    task_default_queue=DISPATCH_QUEUE,
+    task_queues=(Queue(DELIVER_QUEUE), Queue(DISPATCH_QUEUE)),
+    task_routes={"bellhop.deliver.*": {"queue": DELIVER_QUEUE}},
+    # The ledger, not the broker, is what redelivers: acknowledge early, and take no more than the threads can run.
+    task_acks_late=False,
+    worker_prefetch_multiplier=1,
+    worker_pool="worker.pool:TaskPool",
+    worker_concurrency=settings().concurrency,
+    # Flower shows tasks and their return values from these events.
+    worker_send_task_events=True,
+    task_send_sent_event=False,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_connection_retry=True,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={"visibility_timeout": 3600, "socket_keepalive": True, "health_check_interval": 25},
+    timezone="UTC",
+    enable_utc=True,
+)
+
+
+def process_runtime() -> Runtime:
+    """This process' event loop and what lives on it."""
+    return runtime(settings(), _url, sender(celery_app))
+
+
+class Pipeline(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Intake and timer, in every worker: from when its pool runs until before it stops."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        """Begin to read the stream and to publish what is due."""
+        del parent
+        process_runtime().begin_intake()
+
+    def stop(self, parent: Any) -> None:
+        """Take nothing new; Celery then lets the tasks that run finish."""
+        del parent
+        process_runtime().end_intake()
+
+    terminate = stop
+
+
+celery_app.steps["worker"].add(Pipeline)
+register(celery_app, process_runtime)
+
+
+@setup_logging.connect
+def _log_our_way(**_: Any) -> None:
+    configure(settings())
+
+
+@worker_shutdown.connect
+def _close(**_: Any) -> None:
+    close_runtime()

@@ -1,0 +1,59 @@
+"""Where a HipChat room is: from a base URL with or without a path, or from a whole pasted address with its token.
+
+Never hard-code the address, says Atlassian: people give base URL and token, or paste the whole thing.
+https://confluence.atlassian.com/hc/integration-guidelines-to-support-hipchat-server-701433362
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
+
+from worker.channels.addresses import wire_url
+
+DEFAULT_BASE = "https://api.hipchat.com"
+PASTED = re.compile(r"(?P<base>.*)/v2/room/(?P<room>[^/]+)(/notification)?/?")
+ROOM_CHARS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RoomAddress:
+    """A room of a server, and the token for it. `base` ends before `/v2`."""
+
+    base: str
+    room: str
+    token: str = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Where notifications for the room go."""
+        return f"{self.base}/v2/room/{room_segment(self.room)}/notification"
+
+
+def room_segment(room: str) -> str:
+    """A room's id or name as exactly one segment of a path.
+
+    `.` and `..` would be steps through the path, so their dots are encoded, which `quote` never does.
+    """
+    return quote(room, safe="") if room.strip(".") or len(room) > 2 else room.replace(".", "%2E")
+
+
+def room_address(base_url: str, room: str, token: str) -> RoomAddress:
+    """The address that these settings mean, each of them possibly empty; what is given wins over what is pasted.
+
+    Raises:
+        ValueError: a sentence on what is missing or wrong, without what was typed.
+    """
+    parts = urlsplit(wire_url(base_url or DEFAULT_BASE))
+    if re.search(r"/v1(/|$)", parts.path):
+        raise ValueError("base_url: is an address of HipChat's API v1; only v2 works")
+    pasted = PASTED.fullmatch(parts.path)
+    path = pasted["base"] if pasted else re.sub(r"/v2/?$", "", parts.path).rstrip("/")
+    room = room or (unquote(pasted["room"]) if pasted else "")
+    token = token or parse_qs(parts.query).get("auth_token", [""])[0]
+    if not 1 <= len(room) <= ROOM_CHARS:
+        raise ValueError("room: fill in the room's id or its name, of 100 characters at the most")
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise ValueError("token: fill in an OAuth2 token: Rooms / your room / Tokens")
+    return RoomAddress(urlunsplit((parts.scheme, parts.netloc, path, "", "")), room, token)

@@ -1,0 +1,191 @@
+"""PagerDuty, Events API v2: trigger and resolve.
+
+https://github.com/PagerDuty/developer-docs/blob/main/docs/events-API-v2/02-Trigger-Events.md
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from worker.channels.channel import (
+    Channel,
+    ChannelSettings,
+    HttpUrl,
+    Limit,
+    address_label,
+    bad_reply,
+    credential_key,
+    digest,
+    json_body,
+    json_object,
+    judge_http,
+    wire_url,
+)
+from worker.channels.secrecy import without_secrets
+from worker.channels.wording import TEST_SENTENCE, clip, iso, late, measurement, one_line, web_links
+from worker.messages import HttpPost, Reply
+from worker.models import Event, Kind, Notice, Verdict
+
+BODY_BYTES = 512_000
+SUMMARY_CHARS, DEDUP_KEY_CHARS, NAME_CHARS, LINK_TEXT_CHARS = 1024, 255, 1024, 255
+ROUTING_KEY_CHARS = 32
+
+
+def _routing_key(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if len(text) != ROUTING_KEY_CHARS or not (text.isascii() and text.isalnum()):
+        raise ValueError(f"must be the {ROUTING_KEY_CHARS} letters and digits of an Events API v2 integration key")
+    return key
+
+
+class Region(StrEnum):
+    """Where the PagerDuty account is."""
+
+    US = "us"
+    EU = "eu"
+
+
+# https://github.com/PagerDuty/developer-docs/blob/main/docs/events-API-v2/01-Overview.md
+HOSTS = {Region.US: "https://events.pagerduty.com", Region.EU: "https://events.eu.pagerduty.com"}
+
+
+class PagerDutySettings(ChannelSettings):
+    """An integration of a service."""
+
+    routing_key: Annotated[SecretStr, AfterValidator(_routing_key)] = Field(
+        title="Routing key",
+        description="The integration key of a service's Events API v2 integration: 32 letters and digits.",
+    )
+    region: Region = Field(
+        default=Region.US, title="Region", description="Where the account is: `us`, or `eu` (pagerduty.eu)."
+    )
+    api_url: HttpUrl | None = Field(
+        default=None,
+        title="API URL",
+        description="Where the Events API is, instead of the region's; only tests and proxies need it.",
+    )
+
+
+def compose(notice: Notice, settings: PagerDutySettings) -> HttpPost:
+    """A trigger or a resolve; both of one condition carry one key, so a repeated one makes no second incident."""
+    base = (settings.api_url or HOSTS[settings.region]).rstrip("/").removesuffix("/v2/enqueue")
+    url = wire_url(f"{base}/v2/enqueue")
+    return HttpPost(
+        url=url,
+        label=f"POST {address_label(url)}",
+        headers={"Content-Type": "application/json"},
+        body=_body(_event(notice, settings.routing_key.get_secret_value())),
+    )
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    """The event in 512,000 bytes: what is longer loses its details first, and then its links."""
+    body = json_body(event)
+    if len(body) > BODY_BYTES:
+        event["payload"].pop("custom_details")
+        body = json_body(event)
+    if len(body) > BODY_BYTES:
+        event["links"] = []
+        body = json_body(event)
+    return body
+
+
+def _event(notice: Notice, routing_key: str) -> dict[str, Any]:
+    event = notice.event
+    links = [{"href": link.href, "text": clip(link.text, LINK_TEXT_CHARS)} for link in web_links(event)]
+    return {
+        "routing_key": routing_key,
+        "event_action": "trigger" if event.firing else "resolve",
+        "dedup_key": dedup_key(event),
+        "client": "Bellhop",
+        "links": links,
+        "payload": _payload(notice),
+    }
+
+
+def dedup_key(event: Event) -> str:
+    """The condition's key within its app. Without one, every retry would open another incident."""
+    key = f"{event.app}:{event.dedup_key}"
+    return key if len(key) <= DEDUP_KEY_CHARS else digest(key)
+
+
+def _payload(notice: Notice) -> dict[str, Any]:
+    event = notice.event
+    optional = {"component": event.tags.get("component", ""), "group": event.app, "class": event.rule}
+    return {
+        "summary": _summary(notice),
+        "source": clip(one_line(event.source) or event.app, NAME_CHARS),
+        "severity": event.severity.value,
+        "timestamp": iso(event.occurred_at),
+        **{name: clip(text, NAME_CHARS) for name, text in optional.items() if text},
+        "custom_details": _details(notice),
+    }
+
+
+def _summary(notice: Notice) -> str:
+    """The one line that pages people: it may not be empty, and says so where it is late or a test."""
+    mark = "[TEST] " if notice.test else ""
+    suffix = f" {late(notice)}" if notice.late_s > 0 else ""
+    title = one_line(notice.event.title) or f"Alert of {notice.event.app}"
+    return f"{mark}{clip(title, SUMMARY_CHARS - len(mark) - len(suffix))}{suffix}"
+
+
+def _details(notice: Notice) -> dict[str, Any]:
+    event = notice.event
+    details = {
+        "message": event.message,
+        "metric": measurement(event),
+        "tags": event.tags,
+        "test": TEST_SENTENCE if notice.test else "",
+    }
+    return {name: value for name, value in details.items() if value}
+
+
+def judge(reply: Reply, settings: PagerDutySettings) -> Verdict:
+    """Success is 202 alone; a refusal names what is wrong.
+
+    https://github.com/PagerDuty/developer-docs/blob/main/docs/events-API-v2/01-Overview.md#response-codes--retry-logic
+    """
+    verdict = judge_http(reply, settings)
+    if reply.failure is not None:
+        return verdict
+    answer = json_object(reply.body)
+    if verdict.kind is not Kind.DELIVERED:
+        return replace(
+            verdict, detail=clip(one_line(without_secrets(_refusal(answer), settings)), 500) or verdict.detail
+        )
+    if reply.status != 202:
+        return bad_reply(reply, settings, "PagerDuty answers 202")
+    key = answer.get("dedup_key")
+    return replace(verdict, provider_ref=key if isinstance(key, str) else None)
+
+
+def _refusal(answer: dict[str, Any]) -> str:
+    """`Event object is invalid: 'payload.source' is missing or blank`."""
+    errors = answer.get("errors")
+    parts = [answer.get("message"), "; ".join(map(str, errors)) if isinstance(errors, list) else ""]
+    return ": ".join(str(part) for part in parts if part)
+
+
+def limits(settings: PagerDutySettings) -> tuple[Limit, ...]:
+    """About 120 events a minute per integration.
+
+    https://github.com/PagerDuty/developer-docs/blob/main/docs/events-API-v2/05-Rate-Limits.md
+    """
+    return (Limit(credential_key("pagerduty", settings.routing_key.get_secret_value()), 120, 60.0),)
+
+
+CHANNEL = Channel(
+    name="pagerduty",
+    label="PagerDuty",
+    settings=PagerDutySettings,
+    compose=compose,
+    judge=judge,
+    limits=limits,
+    idempotent=True,
+    success="202 (Accepted)",
+)

@@ -1,0 +1,1 @@
+"""The commands of `bellhop`, one file for each group, and `output`, how they all speak."""

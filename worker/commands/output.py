@@ -1,0 +1,93 @@
+"""How commands speak: tables and JSON to standard output, problems to standard error, and what exit codes mean."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from enum import IntEnum
+from typing import Any, NoReturn, TypeVar
+
+import orjson
+import typer
+from redis.exceptions import RedisError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from config.settings import settings
+from worker.embedded_redis import redis_url
+from worker.errors import BellhopError, Unavailable
+from worker.stores.connection import async_redis, unavailable
+from worker.stores.destinations import Destinations, RedisDestinations
+
+
+class Exit(IntEnum):
+    """Exit codes that scripts can rely on."""
+
+    OK = 0
+    PROBLEMS = 1
+    USAGE = 2
+    UNAVAILABLE = 3
+
+
+def print_json(data: Any) -> None:
+    """`data` as JSON, indented, and nothing else."""
+    sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+def print_line(text: str, style: str = "") -> None:
+    """One line for people."""
+    Console(soft_wrap=True).print(Text(text, style=style))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+    """A table for people: coloured on a terminal, plain and uncut elsewhere."""
+    terminal = Console()
+    console = terminal if terminal.is_terminal else Console(width=10_000)
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        # As Text: in a str, rich would take [brackets] for its markup.
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    console.print(table)
+
+
+def warn(sentence: str) -> None:
+    """A warning on standard error."""
+    Console(stderr=True, soft_wrap=True).print(Text(f"warning: {sentence}", style="yellow"))
+
+
+def fail(problem: BellhopError | str, code: int = Exit.PROBLEMS) -> NoReturn:
+    """Each problem on a line of its own on standard error, and the end with `code`."""
+    console = Console(stderr=True, soft_wrap=True)
+    for line in str(problem).splitlines() or ["it failed without saying why"]:
+        console.print(Text(line, style="red"))
+    raise typer.Exit(code)
+
+
+T = TypeVar("T")
+
+
+def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do the work of a command; errors become sentences and exit codes."""
+    try:
+        return asyncio.run(work())
+    except Unavailable as problem:
+        fail(problem, Exit.UNAVAILABLE)
+    except BellhopError as problem:
+        fail(problem)
+
+
+@asynccontextmanager
+async def stored_destinations() -> AsyncIterator[Destinations]:
+    """The store of destinations, on the Redis that the settings name; Unavailable where that cannot be used."""
+    config = settings()
+    url = redis_url(config)
+    client = async_redis(url)
+    try:
+        yield RedisDestinations(client, config.prefix)
+    except (RedisError, OSError) as error:
+        raise Unavailable(unavailable(url, error)) from None
+    finally:
+        await client.aclose()

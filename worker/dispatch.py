@@ -1,0 +1,152 @@
+"""Step 2: for each event, decide what is owed to whom, and write it to the ledger in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from worker.errors import InvalidEvent
+from worker.events import dump_event, parse_event
+from worker.models import App, DeliveryId, Event, Outcome, Reason
+from worker.results import skipped_json
+from worker.stores.events import EventStream, Rejected
+from worker.stores.ledger import Ledger, Owing
+
+log = structlog.get_logger()
+
+Raw = str | dict[str, Any]
+"""An event as it travels in a Celery message: JSON text from intake, or an object from a producer that uses Celery."""
+CLOCK_SLACK_S = 7 * 86_400.0
+
+
+class Looks(Protocol):
+    """Where apps' destinations are looked up, a batch at a time."""
+
+    async def lookup(self, apps: Any) -> dict[str, App]:
+        """Those of the apps that are configured."""
+
+
+@dataclass(slots=True)
+class DispatchReport:
+    """What a dispatch task did, in words and numbers that a developer reads in Flower."""
+
+    events: int = 0
+    owed: int = 0
+    skipped: int = 0
+    repeated: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+
+    def as_result(self) -> dict[str, Any]:
+        """The task's return value."""
+        words = f"{self.events} events: {self.owed} deliveries owed, {self.skipped} skipped"
+        if self.repeated:
+            words += f", {len(self.repeated)} seen before"
+        if self.rejected:
+            words += f", {len(self.rejected)} rejected"
+        return {"summary": words, "repeated": self.repeated[:20], "rejected": self.rejected[:20]}
+
+
+class Dispatcher:
+    """Dispatches batches of events; `publish` hands references of what is owed to the deliver tasks."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        destinations: Looks,
+        stream: EventStream,
+        publish: Callable[[list[str]], Awaitable[None]],
+        supersede: Callable[[list[str]], Awaitable[None]],
+        *,
+        max_event_bytes: int,
+    ) -> None:
+        self._ledger = ledger
+        self._destinations = destinations
+        self._stream = stream
+        self._publish = publish
+        self._supersede = supersede
+        self._max_event_bytes = max_event_bytes
+
+    async def dispatch(self, raws: Sequence[Raw], entries: Sequence[str]) -> DispatchReport:
+        """Dispatch one batch. `entries` names each event's stream entry, or Celery task and place in it."""
+        now = await self._ledger.now()
+        events, rejected = self._parse(raws, entries, now)
+        apps = await self._destinations.lookup({event.app for _, event in events})
+        owings = []
+        for entry, event in events:
+            if event.app in apps:
+                owings.append(plan(entry, event, apps[event.app], now))
+            else:
+                rejected.append(Rejected(entry, dump_event(event), _unknown(event.app)))
+        return await self._write(owings, rejected)
+
+    async def _write(self, owings: list[Owing], rejected: list[Rejected]) -> DispatchReport:
+        report = DispatchReport(events=len(owings) + len(rejected))
+        if owings:
+            done = await self._ledger.dispatch(owings)
+            report.repeated = done.repeated
+            report.owed = sum(len(owing.refs) for owing in owings)
+            report.skipped = sum(len(owing.skipped) for owing in owings)
+            if done.woken:
+                await self._publish(done.woken)
+            if done.superseded:
+                await self._supersede(done.superseded)
+        if rejected:
+            await self._stream.reject(rejected)
+            report.rejected = [f"{one.entry}: {one.error}" for one in rejected]
+            for one in rejected:
+                log.warning("event.rejected", entry=one.entry, error=one.error)
+        return report
+
+    def _parse(
+        self, raws: Sequence[Raw], entries: Sequence[str], now: float
+    ) -> tuple[list[tuple[str, Event]], list[Rejected]]:
+        events: list[tuple[str, Event]] = []
+        rejected: list[Rejected] = []
+        for raw, entry in zip(raws, entries, strict=True):
+            try:
+                event = parse_event(
+                    raw,
+                    default_id=entry.removeprefix("celery:"),
+                    received_at=arrival(entry, now),
+                    max_bytes=self._max_event_bytes,
+                )
+                events.append((entry, event))
+            except InvalidEvent as error:
+                rejected.append(Rejected(entry, as_bytes(raw), str(error)))
+        return events, rejected
+
+
+def arrival(entry: str, now: float) -> float:
+    """When an event came, in epoch seconds: the stream entry's own time, where it is one of Redis' making."""
+    milliseconds = entry.partition("-")[0]
+    at = int(milliseconds) / 1000 if milliseconds.isdigit() else now
+    return at if abs(now - at) < CLOCK_SLACK_S else now
+
+
+def as_bytes(raw: Any) -> bytes:
+    """What a producer sent, as near as it can be kept beside the error."""
+    text = raw if isinstance(raw, str) else repr(raw)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _unknown(app: str) -> str:
+    return f"app: {app!r} is not configured; set it up with `bellhop apps apply`, then send the event again"
+
+
+def plan(entry: str, event: Event, app: App, now: float) -> Owing:
+    """What is owed for one event: a reference per enabled destination, a result at once for each that is skipped."""
+    refs: list[str] = []
+    skipped: list[tuple[str, bytes, bytes]] = []
+    for name, destination in app.destinations.items():
+        delivery = DeliveryId(destination.channel, app.name, name, event.id)
+        if destination.enabled:
+            refs.append(str(delivery))
+        else:
+            detail = f"{app.name}/{name} is disabled; `bellhop destinations enable {app.name} {name}` enables it"
+            record, result = skipped_json(delivery, Reason.DISABLED, detail, now)
+            skipped.append((name, record, result))
+            log.info("delivery.settled", delivery=str(delivery), outcome=Outcome.SKIPPED, reason=Reason.DISABLED)
+    return Owing(entry, event, dump_event(event), tuple(refs), tuple(skipped))

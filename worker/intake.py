@@ -1,0 +1,96 @@
+"""Step 1: events come off the stream in batches and are handed to dispatch tasks.
+
+A batch is what has gathered: one event when idle, up to `batch` under load; nothing waits for company. The backlog
+stays in the stream: intake publishes only while Celery's queues are short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+from redis.exceptions import RedisError
+
+from worker.stores.events import Entry, EventStream, Rejected
+
+log = structlog.get_logger()
+
+BLOCK_MS: Final = 1000
+RECLAIM_EVERY_S: Final = 5.0
+ABANDONED_MS: Final = 20_000
+"""An entry that nobody saw through for so long is taken over. Dispatching it twice does nothing twice."""
+BACKOFF_S: Final = 0.5
+BACKOFF_CAP_S: Final = 5.0
+
+
+class Intake:
+    """Reads the stream until cancelled; `publish` sends (texts, entry ids) as one dispatch task."""
+
+    def __init__(
+        self,
+        stream: EventStream,
+        publish: Callable[[list[str], list[str]], Awaitable[None]],
+        room: Callable[[], Awaitable[None]],
+        *,
+        batch: int,
+        max_event_bytes: int,
+    ) -> None:
+        self._stream = stream
+        self._publish = publish
+        self._room = room
+        self._batch = batch
+        self._max_event_bytes = max_event_bytes
+        self._reclaim_at = 0.0
+
+    async def run(self) -> None:
+        """Read until cancelled. Redis may go away and come back; nothing needs a restart."""
+        failures = 0
+        while True:
+            try:
+                await self._room()
+                await self.step()
+                failures = 0
+            except (RedisError, OSError) as error:
+                failures += 1
+                log.warning("intake.waiting", error=str(error), failures=failures)
+                await asyncio.sleep(min(BACKOFF_CAP_S, BACKOFF_S * 2**failures))
+
+    async def step(self, block_ms: int = BLOCK_MS) -> int:
+        """Read one batch and hand it on; returns how many entries it had."""
+        now = asyncio.get_running_loop().time()
+        entries: list[Entry] = []
+        if now >= self._reclaim_at:
+            self._reclaim_at = now + RECLAIM_EVERY_S
+            entries = await self._stream.reclaim(self._batch, ABANDONED_MS)
+        if not entries:
+            entries = await self._stream.read(self._batch, block_ms)
+        await self._hand_on(entries)
+        return len(entries)
+
+    async def _hand_on(self, entries: Sequence[Entry]) -> None:
+        rejected = [Rejected(each.id, _shown(each), why) for each in entries if (why := self._unfit(each))]
+        for one in rejected:
+            log.warning("event.rejected", entry=one.entry, error=one.error)
+        await self._stream.reject(rejected)
+        unfit = {one.entry for one in rejected}
+        fit = [each for each in entries if each.id not in unfit]
+        if fit:
+            # Bytes that are no UTF-8 travel as lone surrogates, and are refused with their own error by dispatch.
+            texts = [(each.raw or b"").decode("utf-8", "surrogateescape") for each in fit]
+            await self._publish(texts, [each.id for each in fit])
+
+    def _unfit(self, entry: Entry) -> str | None:
+        """Why an entry cannot travel in a Celery message at all."""
+        if entry.raw is None:
+            has = ", ".join(entry.fields[:10]) or "none"
+            return f"event: the entry has no field `event` (it has {has}); send XADD bellhop:events * event '<json>'"
+        if len(entry.raw) > self._max_event_bytes:
+            limit = self._max_event_bytes
+            return f"event: has {len(entry.raw)} bytes; at most {limit} are taken (BELLHOP_MAX_EVENT_BYTES)"
+        return None
+
+
+def _shown(entry: Entry) -> bytes:
+    return entry.raw if entry.raw is not None else " ".join(entry.fields).encode()

@@ -1,0 +1,201 @@
+"""One event loop per worker process, in a thread of its own, and everything that lives on it.
+
+Celery cannot run `async def` tasks: its threads hand a coroutine to `Runtime.run` and wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import socket
+import threading
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import structlog
+import uvloop
+from redis.asyncio import Redis
+
+from config.settings import Settings
+from worker.channels import CHANNELS
+from worker.channels.channel import Channel, Limit
+from worker.delivery import Deliverer, DeliveryRules
+from worker.dispatch import Dispatcher
+from worker.intake import Intake
+from worker.models import Destination
+from worker.publisher import Publisher, Send
+from worker.rates import parse_rate
+from worker.results import Results
+from worker.stores.connection import async_redis
+from worker.stores.destinations import RedisDestinations
+from worker.stores.events import EventStream
+from worker.stores.ledger import Ledger, LedgerLimits
+from worker.transports import Carrier
+from worker.wakeups import Wakeups, keep_leases
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+MS_PER_HOUR: Final = 3_600_000
+
+
+def limits_of(destination: Destination, channel: Channel) -> tuple[Limit, ...]:
+    """The limits that bind a destination: its vendor's, its own, or none."""
+    if destination.rate_limit == "vendor":
+        return channel.limits(destination.settings)
+    rate = parse_rate(destination.rate_limit)
+    if rate is None:
+        return ()
+    count, per_s = rate
+    return (Limit(f"own/{destination.app}/{destination.name}", count, per_s),)
+
+
+@dataclass(slots=True)
+class Parts:
+    """What lives on the loop of one worker process."""
+
+    redis: Redis
+    carrier: Carrier
+    publisher: Publisher
+    dispatcher: Dispatcher
+    deliverer: Deliverer
+    intake: Intake
+    wakeups: Wakeups
+    ledger: Ledger
+    stream: EventStream
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+
+def assemble(settings: Settings, url: str, send: Send) -> Parts:
+    """Put the parts together; called on the loop."""
+    redis = async_redis(url)
+    kept = LedgerLimits(
+        lease_ms=int(settings.lease_s * 1000),
+        retention_ms=int(settings.retention_hours * MS_PER_HOUR),
+        results_kept=settings.results_kept,
+        rejected_kept=settings.rejected_kept,
+    )
+    ledger = Ledger(redis, settings.prefix, kept)
+    stream = EventStream(redis, settings.prefix, consumer_name(), rejected_kept=settings.rejected_kept)
+    destinations = RedisDestinations(redis, settings.prefix)
+    publisher = Publisher(redis, send, batch=settings.batch)
+    carrier = Carrier(settings)
+    results = Results(ledger, publisher.deliveries, settings.results)
+    rules = DeliveryRules(
+        firing_deadline_s=settings.firing_deadline_s,
+        in_flight=settings.in_flight,
+        in_flight_each=max(1, settings.in_flight // 5),
+    )
+    deliverer = Deliverer(
+        ledger, destinations, carrier, results, CHANNELS, rules, limits_of=limits_of, jitter=random.random
+    )
+    dispatcher = Dispatcher(
+        ledger,
+        destinations,
+        stream,
+        publisher.deliveries,
+        deliverer.supersede,
+        max_event_bytes=settings.max_event_bytes,
+    )
+    intake = Intake(
+        stream, publisher.events, publisher.room, batch=settings.batch, max_event_bytes=settings.max_event_bytes
+    )
+    wakeups = Wakeups(ledger, publisher.deliveries, publisher.room, batch=settings.batch)
+    return Parts(redis, carrier, publisher, dispatcher, deliverer, intake, wakeups, ledger, stream)
+
+
+def consumer_name() -> str:
+    """This process' name in the consumer group: host, process and a random part."""
+    return f"{socket.gethostname()}-{os.getpid()}-{random.getrandbits(32):08x}"  # noqa: S311 - a name, no secret
+
+
+class Runtime:
+    """The loop, its thread and its parts. `start` before anything else, `close` once."""
+
+    def __init__(self, settings: Settings, url: str, send: Send) -> None:
+        self._settings = settings
+        self._url = url
+        self._send = send
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="bellhop-loop", daemon=True)
+        self.parts: Parts
+
+    def start(self) -> None:
+        """Start the loop and what runs on it for tasks: sessions, connections, the renewal of leases."""
+        # Batches allocate many small objects that live for a batch; the default thresholds collect hundreds of times
+        # a second (measured: a tenth of the processor time).
+        gc.set_threshold(50_000, 20, 100)
+        self._thread.start()
+        self.run(self._open())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop, and wait for it. Called from Celery's threads."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def begin_intake(self) -> None:
+        """Start to read the stream and to publish what is due."""
+        self.run(self._begin(self.parts.intake.run(), self.parts.wakeups.run()))
+
+    def end_intake(self) -> None:
+        """Take nothing new; what is under way goes on."""
+        self.run(self._end_intake())
+
+    def close(self) -> None:
+        """Finish what is in flight within `shutdown_s`, hand the rest back, and stop the loop."""
+        self.run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _open(self) -> None:
+        self.parts = assemble(self._settings, self._url, self._send)
+        deliverer = self.parts.deliverer
+        await self._begin(keep_leases(self.parts.ledger, lambda: deliverer.leases, self._settings.lease_s))
+
+    async def _begin(self, *work: Coroutine[Any, Any, None]) -> None:
+        self.parts.tasks += [asyncio.create_task(each) for each in work]
+
+    async def _end_intake(self) -> None:
+        renewal, *rest = self.parts.tasks
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        self.parts.tasks = [renewal]
+
+    async def _close(self) -> None:
+        parts = self.parts
+        handed_back = await parts.deliverer.drain(self._settings.shutdown_s)
+        if handed_back:
+            log.warning("worker.handed_back", deliveries=handed_back)
+        for task in parts.tasks:
+            task.cancel()
+        await asyncio.gather(*parts.tasks, return_exceptions=True)
+        parts.publisher.close()
+        await parts.carrier.close()
+        await parts.redis.aclose()
+
+
+_runtimes: dict[int, Runtime] = {}
+_lock = threading.Lock()
+
+
+def runtime(settings: Settings, url: str, send: Send) -> Runtime:
+    """This process' runtime, started when first asked for; a forked child gets its own."""
+    with _lock:
+        mine = _runtimes.get(os.getpid())
+        if mine is None:
+            mine = Runtime(settings, url, send)
+            mine.start()
+            _runtimes[os.getpid()] = mine
+        return mine
+
+
+def close_runtime() -> None:
+    """Close this process' runtime, where there is one."""
+    with _lock:
+        mine = _runtimes.pop(os.getpid(), None)
+    if mine is not None:
+        mine.close()

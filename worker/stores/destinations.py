@@ -1,0 +1,188 @@
+"""The apps and their destinations on Redis, with a cache that learns of every change before it answers.
+
+| key | kind | content |
+|---|---|---|
+| `<prefix>:apps` | set | the names of the apps |
+| `<prefix>:app:<name>` | hash | destination -> JSON (`worker.stores.sealing`) |
+| `<prefix>:settings-changes` | stream, capped | `apps`: the names of the apps that changed, separated by spaces |
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from redis.asyncio import Redis
+from redis.exceptions import WatchError
+
+from worker.channels import CHANNELS
+from worker.channels.channel import Channel
+from worker.errors import NotFound
+from worker.models import App
+from worker.stores.sealing import from_stored, to_stored, with_enabled
+
+CACHED_APPS = 20_000
+CHANGES_KEPT = 10_000
+CHANGES_READ = 256
+"""Where more than this changed at once, it is cheaper to begin the cache anew."""
+PIPELINED = 500
+
+
+class Destinations(Protocol):
+    """Where apps' settings are kept."""
+
+    async def lookup(self, apps: Iterable[str]) -> dict[str, App]:
+        """Those of `apps` that exist, by name: fresh, and cheap enough to ask for every batch."""
+
+    async def save(self, apps: Iterable[App], removed: Iterable[str] = ()) -> None:
+        """Put these apps' destinations in the place of what they had, and delete those removed: all or nothing."""
+
+    async def set_enabled(self, app: str, destination: str, *, enabled: bool) -> None:
+        """Switch a destination on or off; NotFound where it is not there."""
+
+    async def delete(self, app: str) -> None:
+        """Delete an app with its destinations; NotFound where it is not there."""
+
+    async def names(self) -> list[str]:
+        """The apps' names, sorted."""
+
+    async def everything(self) -> dict[str, App]:
+        """All apps by name, read afresh."""
+
+
+class RedisDestinations:
+    """`Destinations` on Redis. One per process and event loop: it is the cache, too."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        prefix: str,
+        *,
+        channels: Mapping[str, Channel] = CHANNELS,
+        cached_apps: int = CACHED_APPS,
+    ) -> None:
+        # Any: redis-py types every answer as bytes or str, whatever decode_responses says.
+        self._redis: Any = redis
+        self._names = f"{prefix}:apps"
+        self._app = f"{prefix}:app:"
+        self._changes = f"{prefix}:settings-changes"
+        self._channels = channels
+        self._cached_apps = cached_apps
+        self._cache: OrderedDict[str, App | None] = OrderedDict()
+        self._last_change: bytes | None = None
+        # Without it, what was read before a change could be cached after another lookup had seen that change.
+        self._looking_up = asyncio.Lock()
+
+    async def lookup(self, apps: Iterable[str]) -> dict[str, App]:
+        """Those of `apps` that exist, by name. One round trip, and one more where the cache does not know them all."""
+        wanted = list(dict.fromkeys(apps))
+        async with self._looking_up:
+            await self._forget_changed()
+            found: dict[str, App | None] = {name: self._cache[name] for name in wanted if name in self._cache}
+            missing = [name for name in wanted if name not in found]
+            if missing:
+                found |= await self._read(missing)
+            self._keep(found)
+        return {name: app for name in wanted if (app := found[name]) is not None}
+
+    async def save(self, apps: Iterable[App], removed: Iterable[str] = ()) -> None:
+        """Put these apps' destinations in the place of what they had, and delete those removed: all or nothing."""
+        saved, gone = list(apps), list(removed)
+        if not saved and not gone:
+            return
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for name in gone:
+                self._remove(pipe, name)
+            for app in saved:
+                pipe.delete(self._app + app.name)
+                pipe.sadd(self._names, app.name)
+                if app.destinations:
+                    fields = {name: to_stored(destination) for name, destination in app.destinations.items()}
+                    pipe.hset(self._app + app.name, mapping=fields)
+            self._record(pipe, [*gone, *(app.name for app in saved)])
+            await pipe.execute()
+
+    async def set_enabled(self, app: str, destination: str, *, enabled: bool) -> None:
+        """Switch a destination on or off; NotFound where it is not there."""
+        key = self._app + app
+        while True:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                await pipe.watch(key)
+                raw = await pipe.hget(key, destination)
+                if raw is None:
+                    raise NotFound(f"app {app} has no destination {destination}")
+                pipe.multi()
+                pipe.hset(key, destination, with_enabled(raw, enabled=enabled))
+                self._record(pipe, [app])
+                try:
+                    await pipe.execute()
+                except WatchError:
+                    continue  # somebody saved the app in between: read it again
+                return
+
+    async def delete(self, app: str) -> None:
+        """Delete an app with its destinations; NotFound where it is not there."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            self._remove(pipe, app)
+            self._record(pipe, [app])
+            removed, *_ = await pipe.execute()
+        if not removed:
+            raise NotFound(f"there is no app {app}")
+
+    async def names(self) -> list[str]:
+        """The apps' names, sorted."""
+        return sorted(name.decode() for name in await self._redis.smembers(self._names))
+
+    async def everything(self) -> dict[str, App]:
+        """All apps by name, read afresh."""
+        names = await self.names()
+        read = [await self._read(names[i : i + PIPELINED]) for i in range(0, len(names), PIPELINED)]
+        return {name: app for apps in read for name, app in apps.items() if app is not None}
+
+    async def _forget_changed(self) -> None:
+        """Drop from the cache what changed since the last call: one round trip, of one entry where nothing did."""
+        since = self._last_change or b"-"
+        # Newest first and down to the one we know: if it is not there, it was trimmed or the stream deleted,
+        # and nobody can tell what we missed.
+        count = 1 if self._last_change is None else CHANGES_READ
+        entries = await self._redis.xrevrange(self._changes, "+", since, count=count)
+        newest: bytes | None = entries[0][0] if entries else None
+        if newest == self._last_change:
+            return
+        if self._last_change is not None and newest is not None and entries[-1][0] == self._last_change:
+            for _, fields in entries[:-1]:
+                for name in fields[b"apps"].decode().split():
+                    self._cache.pop(name, None)
+        else:
+            self._cache.clear()
+        self._last_change = newest
+
+    async def _read(self, names: list[str]) -> dict[str, App | None]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.smismember(self._names, names)
+            for name in names:
+                pipe.hgetall(self._app + name)
+            known, *hashes = await pipe.execute()
+        read = zip(names, known, hashes, strict=True)
+        return {name: self._parsed(name, fields) if exists else None for name, exists, fields in read}
+
+    def _parsed(self, app: str, fields: Mapping[bytes, bytes]) -> App:
+        named = sorted((key.decode(), raw) for key, raw in fields.items())
+        return App(app, {name: from_stored(app, name, raw, self._channels) for name, raw in named})
+
+    def _keep(self, found: Mapping[str, App | None]) -> None:
+        """Remember what was found, as the most recently used; the least recently used make room."""
+        for name, app in found.items():
+            self._cache[name] = app
+            self._cache.move_to_end(name)
+        while len(self._cache) > self._cached_apps:
+            self._cache.popitem(last=False)
+
+    def _remove(self, pipe: Any, app: str) -> None:
+        pipe.srem(self._names, app)
+        pipe.delete(self._app + app)
+
+    def _record(self, pipe: Any, apps: list[str]) -> None:
+        pipe.xadd(self._changes, {"apps": " ".join(apps)}, maxlen=CHANGES_KEPT, approximate=True)

@@ -1,0 +1,123 @@
+"""The events stream, and the stream of what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from worker.stores.ledger import GROUP
+
+RAW_KEPT_BYTES = 65_536
+"""How much of a rejected event is kept beside its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stream entry. `raw` is None where it has no field `event`; `fields` names what it has instead."""
+
+    id: str
+    raw: bytes | None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An event that cannot be read, and why; `entry` is a stream entry's id or a Celery task's."""
+
+    entry: str
+    raw: bytes
+    error: str
+
+
+class EventStream:
+    """`<prefix>:events` as one consumer of the group sees it."""
+
+    def __init__(self, redis: Redis, prefix: str, consumer: str, *, rejected_kept: int = 10_000) -> None:
+        self._redis = redis
+        self._key = f"{prefix}:events"
+        self._rejected = f"{prefix}:rejected"
+        self._consumer = consumer
+        self._rejected_kept = rejected_kept
+
+    async def read(self, at_most: int, block_ms: int) -> list[Entry]:
+        """New entries, as soon as there is one; an empty list after `block_ms`."""
+        try:
+            found = await self._redis.xreadgroup(GROUP, self._consumer, {self._key: ">"}, count=at_most, block=block_ms)
+        except ResponseError as error:
+            await self._repair(error)
+            return []
+        return _entries(_rows(found))
+
+    async def reclaim(self, at_most: int, idle_ms: int) -> list[Entry]:
+        """Entries that a consumer took and did not see through for `idle_ms`: it died, or its message was lost."""
+        try:
+            _, found, *_ = await self._redis.xautoclaim(
+                self._key, GROUP, self._consumer, min_idle_time=idle_ms, start_id="0-0", count=at_most
+            )
+        except ResponseError as error:
+            await self._repair(error)
+            return []
+        return _entries(found)
+
+    async def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Keep what cannot be read where people can see it, and take it off the stream, in one step."""
+        if not rejected:
+            return
+        pipe = self._redis.pipeline(transaction=True)
+        for one in rejected:
+            fields = {"event": one.raw[:RAW_KEPT_BYTES], "error": one.error, "entry": one.entry}
+            pipe.xadd(self._rejected, fields, maxlen=self._rejected_kept, approximate=True)  # type: ignore[arg-type]
+        entries = [one.entry for one in rejected if _is_entry(one.entry)]
+        if entries:
+            pipe.xack(self._key, GROUP, *entries)
+            pipe.xdel(self._key, *entries)
+        # A missing group makes XACK fail, and is no reason to keep the entries.
+        await pipe.execute(raise_on_error=False)
+
+    async def leave(self) -> None:
+        """Take this consumer out of the group where it has nothing pending."""
+        for row in await self._redis.xpending_range(self._key, GROUP, "-", "+", 1, self._consumer):
+            if row:
+                return
+        await self._redis.xgroup_delconsumer(self._key, GROUP, self._consumer)
+
+    async def waiting(self) -> int:
+        """How many entries the stream holds."""
+        return int(await self._redis.xlen(self._key))
+
+    async def _repair(self, error: ResponseError) -> None:
+        """The group is not there yet, or was deleted: make it, from the stream's beginning, so that nothing is passed over."""
+        if "NOGROUP" not in str(error):
+            raise error
+        try:
+            await self._redis.xgroup_create(self._key, GROUP, id="0", mkstream=True)
+        except ResponseError as busy:
+            if "BUSYGROUP" not in str(busy):
+                raise
+
+
+def _is_entry(text: str) -> bool:
+    milliseconds, _, sequence = text.partition("-")
+    return milliseconds.isdigit() and sequence.isdigit()
+
+
+def _rows(found: object) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """XREADGROUP's entries of our one stream, in either of the protocol's two forms."""
+    if not found:
+        return []
+    if isinstance(found, dict):
+        (streams,) = found.values()
+        return [row for rows in streams for row in rows] if streams and isinstance(streams[0], list) else streams
+    return found[0][1]  # type: ignore[index, no-any-return]
+
+
+def _entries(rows: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[Entry]:
+    # XAUTOCLAIM of Redis 6.2 returns deleted entries as nil.
+    return [
+        Entry(entry.decode(), fields.get(b"event"), tuple(name.decode("utf-8", "replace") for name in fields))
+        for entry, fields in rows
+        if entry is not None and fields is not None
+    ]

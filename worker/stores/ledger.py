@@ -1,0 +1,228 @@
+"""The ledger: what is owed, on Redis, and the only truth about it. A Celery message is a wake-up, no more.
+
+Each method is one script, run by Redis in one step over a whole batch (worker/stores/scripts). Time is Redis' time.
+docs/architecture.md draws the states of a delivery.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from worker.channels.channel import Limit
+from worker.models import Event, Status
+
+GROUP = "bellhop"
+"""The consumer group on the events stream."""
+REPEAT_MS = 24 * 3600 * 1000
+"""How long an event's id counts as seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """What dispatch decided for one event. `raw` is its JSON as it is kept."""
+
+    entry: str
+    event: Event
+    raw: bytes
+    refs: tuple[str, ...]
+    skipped: tuple[tuple[str, bytes, bytes], ...] = ()
+    """(destination, record, result) for each that gets nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """What came of a batch: references to publish, leases on what was superseded, ids that had been seen before."""
+
+    woken: list[str]
+    superseded: list[str]
+    repeated: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease on one delivery. `event` is None where the record is gone; `deaths` counts workers that died over it."""
+
+    ref: str
+    lease: str
+    event: bytes | None
+    record: bytes | None
+    deaths: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One attempt's end: `due_ms` 0 settles, else it is owed again. Times are epoch milliseconds."""
+
+    lease: str
+    record: bytes
+    line: str
+    result: bytes = b""
+    due_ms: int = 0
+    hold_until_ms: int = 0
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of settling: references to publish, leases that were no longer ours, leases on superseded ones."""
+
+    woken: list[str]
+    lost: frozenset[str]
+    superseded: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """References to publish, and those of them whose lease had ended: their worker died or stalled."""
+
+    refs: list[str]
+    ended: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLimits:
+    """How long things last (milliseconds) and how much is kept (stream entries)."""
+
+    lease_ms: int = 15_000
+    wake_ms: int = 10_000
+    retention_ms: int = 72 * 3600 * 1000
+    results_kept: int = 100_000
+    rejected_kept: int = 10_000
+
+
+def line_of(event: Event) -> str:
+    """The name of the line in which deliveries of one condition wait for each other."""
+    return hashlib.blake2b(event.dedup_key.encode(), digest_size=12).hexdigest()
+
+
+class Ledger:
+    """The ledger on Redis; `redis` must return bytes."""
+
+    def __init__(self, redis: Redis, prefix: str, limits: LedgerLimits | None = None) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._limits = limits or LedgerLimits()
+        self._worker = secrets.token_hex(6)
+        self._claims = itertools.count(1)
+        self._scripts = {name: _script(redis, name) for name in _NAMES}
+
+    async def dispatch(self, owings: Sequence[Owing]) -> Dispatched:
+        """Write the events and what is owed for them, acknowledge their stream entries: all in one step."""
+        kept = self._limits
+        head = (kept.wake_ms, kept.lease_ms, kept.retention_ms, REPEAT_MS, self._token(), GROUP)
+        args: list[Any] = [*head, kept.rejected_kept, kept.results_kept, len(owings)]
+        for owing in owings:
+            event = owing.event
+            flag = "r" if event.status is Status.RESOLVED else "f"
+            args += (owing.entry, event.app, event.id, owing.raw, line_of(event), flag, _to(owing.refs))
+            args += (len(owing.refs), *owing.refs, len(owing.skipped))
+            args += itertools.chain.from_iterable(owing.skipped)
+        woken, superseded, repeated = await self._run("dispatch", args)
+        return Dispatched(_texts(woken), _texts(superseded), _texts(repeated))
+
+    async def claim(self, wanted: Sequence[tuple[str, Sequence[Limit]]]) -> tuple[float, list[Claim]]:
+        """Lease each woken delivery that its destination may take now: (Redis' time in epoch seconds, claims)."""
+        token = self._token()
+        args: list[Any] = [self._limits.lease_ms, token]
+        for ref, limits in wanted:
+            args += (ref, len(limits))
+            for limit in limits:
+                args += (limit.key, limit.count, int(limit.per_s * 1000))
+        now, *found = await self._run("claim", args)
+        claims = [_claim(token, *row) for row in found]
+        return now / 1000, claims
+
+    async def load(self, leases: Sequence[str]) -> list[Claim]:
+        """What belongs to leases that are held already."""
+        refs = [lease.split("|", 1)[1] for lease in leases]
+        pipe = self._redis.pipeline(transaction=False)
+        for ref in refs:
+            _, app, destination, event_id = ref.split("/", 3)
+            pipe.hmget(f"{self._prefix}:event:{app}/{event_id}", ["event", f"d:{destination}", f"c:{destination}"])
+        rows = await pipe.execute()
+        return [
+            _claim(lease.split("|", 1)[0], ref.encode(), *row)
+            for lease, ref, row in zip(leases, refs, rows, strict=True)
+        ]
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Settled:
+        """Write history and take the deliveries off the ledger, or set when they are due again."""
+        kept = self._limits
+        args: list[Any] = [kept.retention_ms, kept.results_kept, kept.wake_ms, kept.lease_ms]
+        for one in settlements:
+            args += (one.lease, one.due_ms, one.record, one.result, one.line, one.hold_until_ms, one.thread)
+        woken, lost, superseded = await self._run("settle", args)
+        return Settled(_texts(woken), frozenset(_texts(lost)), frozenset(_texts(superseded)))
+
+    async def wake(self, at_most: int) -> Woken:
+        """Take what is due: retries, lost wake-ups, and the deliveries of workers that died."""
+        refs, ended = await self._run("wake", [self._limits.wake_ms, at_most])
+        return Woken(_texts(refs), _texts(ended))
+
+    async def renew(self, leases: Sequence[str]) -> int:
+        """Give a sign of life; returns how many of them are still held."""
+        return int(await self._run("renew", [self._limits.lease_ms, *leases])) if leases else 0
+
+    async def release(self, leases: Sequence[str]) -> None:
+        """Hand back what was not begun: due at once."""
+        if leases:
+            await self._run("release", leases)
+
+    async def threads(self, wanted: Sequence[tuple[str, str, Event]]) -> list[str | None]:
+        """What was remembered for each (app, destination, event)'s condition, where anything was."""
+        if not wanted:
+            return []
+        keys = [f"{self._prefix}:thread:{app}/{name}/{line_of(event)}" for app, name, event in wanted]
+        return [value and value.decode() for value in await self._redis.mget(keys)]
+
+    async def counts(self) -> dict[str, int]:
+        """How many deliveries stand where: waiting, owed, woken, leased."""
+        names = ("waiting", "owed", "woken", "leased")
+        pipe = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipe.zcard(f"{self._prefix}:{name}")
+        return dict(zip(names, await pipe.execute(), strict=True))
+
+    async def now(self) -> float:
+        """Redis' time, in epoch seconds."""
+        seconds, microseconds = await self._redis.time()
+        return float(seconds) + microseconds / 1e6
+
+    def _token(self) -> str:
+        return f"{self._worker}-{next(self._claims)}"
+
+    async def _run(self, name: str, args: Sequence[Any]) -> Any:
+        return await self._scripts[name](keys=[], args=[self._prefix, *args])
+
+
+_NAMES = ("dispatch", "claim", "settle", "wake", "renew", "release")
+
+
+def _script(redis: Redis, name: str) -> AsyncScript:
+    folder = files("worker.stores") / "scripts"
+    text = (folder / "common.lua").read_text("utf-8") + (folder / f"{name}.lua").read_text("utf-8")
+    return redis.register_script(text)  # type: ignore[return-value]
+
+
+def _claim(token: str, ref: bytes, event: bytes | None, record: bytes | None, deaths: bytes | None) -> Claim:
+    text = ref.decode()
+    return Claim(text, f"{token}|{text}", event, record, int(deaths or 0))
+
+
+def _to(refs: Sequence[str]) -> str:
+    """Whom an event is owed to, for those who read its record: `ops-room=hipchat pager=pagerduty`."""
+    parts = (ref.split("/", 3) for ref in refs)
+    return " ".join(f"{destination}={channel}" for channel, _, destination, _ in parts)
+
+
+def _texts(values: list[bytes]) -> list[str]:
+    return [value.decode() for value in values]

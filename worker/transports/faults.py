@@ -1,0 +1,55 @@
+"""What went wrong before anything was sent, as a Reply: in words, without an address's path and without secrets."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from dataclasses import dataclass
+
+from worker.messages import Failure, Reply
+from worker.transports.addresses import AddressRefused
+
+
+@dataclass(slots=True)
+class Sending:
+    """How far a message came: what decides whether a fault leaves its fate unknown."""
+
+    whole: bool = False
+    """Whether it went out whole."""
+
+
+def unsent(fault: BaseException) -> Reply:
+    """The reply for a fault of the network's or of TLS that came before the message was sent whole."""
+    if isinstance(fault, ssl.SSLError):
+        return _without_tls(fault)
+    match fault:
+        case AddressRefused():
+            return bad_address(str(fault))
+        case TimeoutError():
+            return Reply(failure=Failure.TIMEOUT, detail="it could not be sent in time")
+        case socket.gaierror():
+            return Reply(failure=Failure.CONNECT, detail="the host name cannot be resolved")
+        case OSError(errno=int(number)):
+            return Reply(failure=Failure.CONNECT, detail=f"no connection: {os.strerror(number).lower()}")
+    return Reply(failure=Failure.CONNECT, detail="the connection was closed before the message was sent")
+
+
+def _without_tls(fault: ssl.SSLError) -> Reply:
+    match fault:
+        case ssl.SSLCertVerificationError():
+            return Reply(failure=Failure.TLS, detail=f"the certificate is refused: {fault.verify_message}")
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            return Reply(failure=Failure.CONNECT, detail="the connection was closed during the TLS handshake")
+    words = (fault.reason or "refused").replace("_", " ").lower()
+    return Reply(failure=Failure.TLS, detail=f"no TLS connection: {words}")
+
+
+def no_answer(why: str) -> Reply:
+    """The reply for a message that went out whole and whose fate is unknown."""
+    return Reply(failure=Failure.NO_ANSWER, detail=why)
+
+
+def bad_address(why: str) -> Reply:
+    """The reply for a message that cannot go out with these settings."""
+    return Reply(failure=Failure.ADDRESS, detail=why)

@@ -1,0 +1,142 @@
+"""Test: one message by the very path of production, and what came of it in words. For saved and unsaved settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from worker.attempt import Attempted, Carries, attempt
+from worker.channels.channel import Channel, ChannelSettings, excerpt
+from worker.channels.secrecy import without_secrets
+from worker.models import Event, Kind, Notice, Reason, Severity
+
+UNSAVED = "test"
+"""The app's name where settings are tried that belong to none yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one Test did. Holds no secret: all of it may be shown."""
+
+    channel: str
+    delivered: bool
+    status_code: int | None
+    reason: str
+    diagnosis: str
+    """What it means and what to do, in one or two sentences."""
+    detail: str
+    """The vendor's own words on it."""
+    body: str
+    """How the reply begins, on one line."""
+    label: str
+    """Where it went, without path and token."""
+    elapsed_ms: float
+    warnings: list[str]
+
+
+async def tried(
+    channel: Channel, settings: ChannelSettings, carrier: Carries, *, now: float, app: str = UNSAVED
+) -> Trial:
+    """Send one test message. Never raises for what the vendor does.
+
+    Args:
+        channel: the kind of destination.
+        settings: the destination's, saved or not.
+        carrier: what carries the message.
+        now: epoch seconds.
+        app: whose destination it is.
+    """
+    attempted = await attempt(channel, settings, trial_notice(app, now, _tags(settings)), carrier)
+    verdict = attempted.verdict
+    return Trial(
+        channel=channel.name,
+        delivered=verdict.kind is Kind.DELIVERED,
+        status_code=verdict.status_code,
+        reason=verdict.reason.value,
+        diagnosis=without_secrets(diagnosis(channel, attempted), settings),
+        detail=without_secrets(verdict.detail, settings),
+        # Hidden before it is cut, lest half a secret remain; the cut at 64 KiB is the transport's.
+        body=excerpt(without_secrets(_body(attempted), settings).encode()),
+        label=without_secrets(attempted.label, settings),
+        elapsed_ms=round(attempted.elapsed_ms, 1),
+        warnings=channel.warnings(settings),
+    )
+
+
+def trial_notice(app: str, now: float, tags: dict[str, str]) -> Notice:
+    """The test message: it says that it is one, and pages nobody more than it has to."""
+    event_id = f"test-{uuid4().hex}"
+    event = Event(
+        app=app,
+        id=event_id,
+        title=f"Test from Bellhop for {app}",
+        message="This is a test message. If you can read it, this destination is configured correctly.",
+        occurred_at=now,
+        received_at=now,
+        dedup_key=f"{app}:{event_id}",
+        severity=Severity.INFO,
+        rule="test",
+        tags=tags,
+    )
+    return Notice(event=event, delivery_id=event_id, attempt=1, now=now, test=True)
+
+
+def _tags(settings: ChannelSettings) -> dict[str, str]:
+    """Nagios alone needs a host; where its settings name none for events without, the test has to bring one."""
+    host_tag = getattr(settings, "host_tag", None)
+    return {host_tag: "bellhop-test"} if host_tag and not getattr(settings, "unknown_host", "") else {}
+
+
+def _body(attempted: Attempted) -> str:
+    return attempted.reply.body.decode("utf-8", "replace") if attempted.reply else ""
+
+
+def diagnosis(channel: Channel, attempted: Attempted) -> str:
+    """What came of a Test and what to do about it."""
+    verdict = attempted.verdict
+    if verdict.kind is Kind.DELIVERED:
+        return _delivered(channel, attempted)
+    hint = _HINTS.get(verdict.reason, "the reply was not understood")
+    said = f"{verdict.status_code}: " if verdict.status_code else ""
+    told = f" ({verdict.detail})" if verdict.detail else ""
+    return f"{said}{hint}{told}"
+
+
+def _delivered(channel: Channel, attempted: Attempted) -> str:
+    verdict = attempted.verdict
+    unanswered = not channel.confirms and verdict.status_code is None
+    if unanswered or verdict.reason is Reason.UNCONFIRMED:
+        return _unconfirmed(channel, attempted.label)
+    if verdict.reason is Reason.PARTIAL:
+        return f"delivered, but not to all: {verdict.detail}"
+    answer = f"{verdict.status_code}: " if verdict.status_code else ""
+    return f"{answer}configured correctly ({channel.label} answers {channel.success})"
+
+
+def _unconfirmed(channel: Channel, label: str) -> str:
+    if label.startswith("nsca "):
+        done = "connected; NSCA does not confirm"
+    elif label.startswith("command file "):
+        done = "written; a command file does not confirm"
+    else:
+        done = f"sent; {channel.label} does not confirm"
+    return f"{done}: look there whether it arrived"
+
+
+_HINTS = {
+    Reason.UNAUTHORIZED: "refused: the token, key or password is wrong, expired or lacks the permission to send",
+    Reason.NOT_FOUND: "not found: the room, hook or address does not exist, or the token may not see it",
+    Reason.CLIENT_ERROR: "they refuse this message or one of its fields; their words say which",
+    Reason.RATE_LIMITED: "the settings may be right, but they limit the rate just now; test again later",
+    Reason.SERVER_ERROR: "their server has a problem; a delivery would be tried again",
+    Reason.REDIRECTED: "they answer with a redirect, which is not followed; use the address that it leads to",
+    Reason.BAD_REPLY: "a success by its status, but not by what it says",
+    Reason.CONNECT_FAILED: "no connection: check host and port, and whether a firewall is in between",
+    Reason.TIMED_OUT: "no connection in time: check host and port, and whether a firewall is in between",
+    Reason.NO_ANSWER: "sent, but no answer came: it may have arrived; look there before testing again",
+    Reason.TLS_REFUSED: "TLS failed: the certificate is not trusted, expired or for another name; for one of your own "
+    "set its CA file",
+    Reason.BAD_ADDRESS: "this address cannot or may not be reached; one inside your network has to be allowed with "
+    "BELLHOP_ALLOWED_ADDRESSES",
+    Reason.BAD_SETTINGS: "no message can be made with these settings",
+}

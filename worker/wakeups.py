@@ -1,0 +1,68 @@
+"""Every worker's timer: what is due is published again, and what is in flight gives a sign of life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from redis.exceptions import RedisError
+
+from worker.stores.ledger import Ledger
+
+log = structlog.get_logger()
+
+EVERY_S: Final = 0.25
+RENEWALS_PER_LEASE: Final = 3
+
+
+class Wakeups:
+    """Publishes what the ledger says is due, while there is room in Celery's queues."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        publish: Callable[[list[str]], Awaitable[None]],
+        room: Callable[[], Awaitable[None]],
+        *,
+        batch: int,
+    ) -> None:
+        self._ledger = ledger
+        self._publish = publish
+        self._room = room
+        self._batch = batch
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            try:
+                await self._room()
+                full = await self.step() >= self._batch
+            except (RedisError, OSError) as error:
+                log.warning("wakeups.waiting", error=str(error))
+                full = False
+            if not full:
+                await asyncio.sleep(EVERY_S)
+
+    async def step(self) -> int:
+        """Publish one batch of what is due; returns how many there were."""
+        woken = await self._ledger.wake(self._batch)
+        if woken.ended:
+            log.warning("lease.ended", deliveries=len(woken.ended), examples=woken.ended[:3])
+        if woken.refs:
+            await self._publish(woken.refs)
+        return len(woken.refs)
+
+
+async def keep_leases(ledger: Ledger, leases: Callable[[], list[str]], lease_s: float) -> None:
+    """Renew what is in flight, three times within a lease, until cancelled."""
+    while True:
+        await asyncio.sleep(lease_s / RENEWALS_PER_LEASE)
+        held = leases()
+        if not held:
+            continue
+        try:
+            await ledger.renew(held)
+        except (RedisError, OSError) as error:
+            log.warning("lease.not_renewed", deliveries=len(held), error=str(error))
