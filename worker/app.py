@@ -1,4 +1,7 @@
-"""The Celery app: queues, routes, start and stop; no logic. `celery -A worker worker -P threads` is a whole deployment."""
+"""The Celery app: queues, routes, start and stop; no logic.
+
+`celery -A worker worker -P threads` is a whole deployment.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any
 
 from celery import Celery, bootsteps, concurrency
 from celery.signals import setup_logging, worker_shutdown
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from config.logging import configure
 from config.settings import settings
@@ -31,8 +34,9 @@ celery_app.conf.update(
     task_store_errors_even_if_ignored=False,
     result_backend=None,
     task_default_queue=DISPATCH_QUEUE,
-    task_queues=(Queue(DELIVER_QUEUE), Queue(DISPATCH_QUEUE)),
-    task_routes={"bellhop.deliver.*": {"queue": DELIVER_QUEUE}},
+    # Each bound by its own name: two queues on one key would both get each message.
+    task_queues=tuple(Queue(name, Exchange(name), routing_key=name) for name in (DELIVER_QUEUE, DISPATCH_QUEUE)),
+    task_routes={"bellhop.deliver.*": {"queue": DELIVER_QUEUE, "routing_key": DELIVER_QUEUE}},
     # The ledger, not the broker, is what redelivers: acknowledge early, and take no more than the threads can run.
     task_acks_late=False,
     worker_prefetch_multiplier=1,

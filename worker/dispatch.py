@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -79,7 +80,7 @@ class Dispatcher:
             if event.app in apps:
                 owings.append(plan(entry, event, apps[event.app], now))
             else:
-                rejected.append(Rejected(entry, dump_event(event), _unknown(event.app)))
+                rejected.append(Rejected(entry, as_bytes(raws[entries.index(entry)]), _unknown(event.app)))
         return await self._write(owings, rejected)
 
     async def _write(self, owings: list[Owing], rejected: list[Rejected]) -> DispatchReport:
@@ -108,7 +109,7 @@ class Dispatcher:
         for raw, entry in zip(raws, entries, strict=True):
             try:
                 event = parse_event(
-                    raw,
+                    _readable(raw),
                     default_id=entry.removeprefix("celery:"),
                     received_at=arrival(entry, now),
                     max_bytes=self._max_event_bytes,
@@ -126,10 +127,25 @@ def arrival(entry: str, now: float) -> float:
     return at if abs(now - at) < CLOCK_SLACK_S else now
 
 
+def _readable(raw: object) -> Raw:
+    """`raw` itself: Celery lets producers put anything into a list, and one mistake must not fail the others."""
+    if not isinstance(raw, str | dict):
+        raise InvalidEvent("event", "must be a JSON object, or the text of one")
+    try:
+        if isinstance(raw, str) and not raw.isascii():
+            raw.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise InvalidEvent("event", "must be valid Unicode; it holds half a surrogate pair") from None
+    return raw
+
+
 def as_bytes(raw: Any) -> bytes:
     """What a producer sent, as near as it can be kept beside the error."""
-    text = raw if isinstance(raw, str) else repr(raw)
-    return text.encode("utf-8", "surrogateescape")
+    text = raw if isinstance(raw, str) else json.dumps(raw, default=repr)
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace")
 
 
 def _unknown(app: str) -> str:

@@ -21,6 +21,8 @@ BLOCK_MS: Final = 1000
 RECLAIM_EVERY_S: Final = 5.0
 ABANDONED_MS: Final = 20_000
 """An entry that nobody saw through for so long is taken over. Dispatching it twice does nothing twice."""
+DEAD_MS: Final = 3_600_000
+"""A consumer that has been silent for so long, and left nothing behind, is forgotten."""
 BACKOFF_S: Final = 0.5
 BACKOFF_CAP_S: Final = 5.0
 
@@ -56,6 +58,10 @@ class Intake:
                 failures += 1
                 log.warning("intake.waiting", error=str(error), failures=failures)
                 await asyncio.sleep(min(BACKOFF_CAP_S, BACKOFF_S * 2**failures))
+            except Exception:
+                # A defect of ours in one batch must not end intake for good; its entries come again by themselves.
+                log.exception("intake.crashed")
+                await asyncio.sleep(BACKOFF_CAP_S)
 
     async def step(self, block_ms: int = BLOCK_MS) -> int:
         """Read one batch and hand it on; returns how many entries it had."""
@@ -64,6 +70,7 @@ class Intake:
         if now >= self._reclaim_at:
             self._reclaim_at = now + RECLAIM_EVERY_S
             entries = await self._stream.reclaim(self._batch, ABANDONED_MS)
+            await self._stream.forget_the_dead(DEAD_MS)
         if not entries:
             entries = await self._stream.read(self._batch, block_ms)
         await self._hand_on(entries)

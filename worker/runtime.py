@@ -12,12 +12,14 @@ import random
 import socket
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import structlog
 import uvloop
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from config.settings import Settings
 from worker.channels import CHANNELS
@@ -175,6 +177,8 @@ class Runtime:
         await asyncio.gather(*parts.tasks, return_exceptions=True)
         parts.publisher.close()
         await parts.carrier.close()
+        with suppress(RedisError, OSError):
+            await parts.stream.leave()
         await parts.redis.aclose()
 
 

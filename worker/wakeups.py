@@ -42,6 +42,10 @@ class Wakeups:
             except (RedisError, OSError) as error:
                 log.warning("wakeups.waiting", error=str(error))
                 full = False
+            except Exception:
+                # A defect of ours must not end the timer for good: without it nothing is retried.
+                log.exception("wakeups.crashed")
+                full = False
             if not full:
                 await asyncio.sleep(EVERY_S)
 

@@ -225,7 +225,7 @@ def nsca_daemon(tmp_path):
             f"command_file={daemon.command_file}\nalternate_dump_file={tmp_path / 'nsca.dump'}\n"
             f"decryption_method={method}\npassword={password}\nmax_packet_age=30\nappend_to_file=1\ndebug=0\n"
         )
-        process = await asyncio.create_subprocess_exec(NSCA, "-f", "-c", str(config), "--single")
+        process = await asyncio.create_subprocess_exec(NSCA, "-f", "-c", str(config), "--daemon")
         try:
             await _answers(daemon.port, process)
             yield daemon

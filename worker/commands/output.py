@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import orjson
 import typer
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
@@ -53,6 +54,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
     console.print(table)
 
 
+STYLES = {"delivered": "green", "failed": "red", "skipped": "yellow", "retrying": "magenta", "owed": "cyan"}
+
+
+def coloured(outcome: str) -> Text:
+    """An outcome or state in its colour."""
+    return Text(outcome, style=STYLES.get(outcome, ""))
+
+
 def warn(sentence: str) -> None:
     """A warning on standard error."""
     Console(stderr=True, soft_wrap=True).print(Text(f"warning: {sentence}", style="yellow"))
@@ -80,14 +89,20 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 @asynccontextmanager
-async def stored_destinations() -> AsyncIterator[Destinations]:
-    """The store of destinations, on the Redis that the settings name; Unavailable where that cannot be used."""
-    config = settings()
-    url = redis_url(config)
+async def connected() -> AsyncIterator[Redis]:
+    """A client of the Redis that the settings name; Unavailable where that cannot be used."""
+    url = redis_url(settings())
     client = async_redis(url)
     try:
-        yield RedisDestinations(client, config.prefix)
+        yield client
     except (RedisError, OSError) as error:
         raise Unavailable(unavailable(url, error)) from None
     finally:
         await client.aclose()
+
+
+@asynccontextmanager
+async def stored_destinations() -> AsyncIterator[Destinations]:
+    """The store of destinations on that Redis."""
+    async with connected() as client:
+        yield RedisDestinations(client, settings().prefix)

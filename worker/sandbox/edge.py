@@ -104,7 +104,7 @@ class Edge:
             to=to,
             fate=answer.fate,
             status=answer.status,
-            delivery_id=answer.delivery_id or headers.get("webhook-id") or headers.get("x-bellhop-delivery") or "",
+            delivery_id=answer.delivery_id or _delivery_id(headers),
             note=answer.note,
             line=f"{request.method} {_clean(request.raw_path)}",
             content_type=headers.get("Content-Type", ""),
@@ -118,6 +118,10 @@ def _call(request: web.BaseRequest, now: float) -> Call:
     path = tuple([unquote(part) if "%" in part else part for part in raw[1:].split("/")])
     fields: Mapping[str, str] = dict(parse_qsl(query, keep_blank_values=True)) if query else NO_HEADERS
     return Call(request.method, path, fields, request.headers, b"", now)
+
+
+def _delivery_id(headers: Mapping[str, str]) -> str:
+    return _clean(headers.get("webhook-id") or headers.get("x-bellhop-delivery") or "")
 
 
 def _clean(text: str) -> str:

@@ -87,6 +87,6 @@ def _header(message: EmailMessage, name: str) -> str:
 def _part(message: EmailMessage, kind: str) -> str:
     try:
         part = message.get_body((kind,))
-        return str(part.get_content()) if part is not None else ""
+        return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
     except Exception:  # noqa: BLE001 - as above
         return "(cannot be read)"

@@ -32,7 +32,7 @@ class Page:
 
     def answer(self, call: Call) -> Answer:
         """The file that was asked for, or 404."""
-        match call.path:
+        match call.path if call.method in {"GET", "HEAD"} else ():
             case ("",):
                 return self._file("index.html")
             case ("assets", name) if name in self._files:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import re
 from collections.abc import Awaitable, Callable
 
@@ -15,6 +13,7 @@ from worker.sandbox.faults import Fault, Faults
 from worker.sandbox.limits import Clock
 from worker.sandbox.mail import MAIL, content_problem, message_id, smtp_code, unstuffed
 from worker.sandbox.options import Options
+from worker.sandbox.smtp_auth import accepted, credentials
 
 CHANNEL = "email"
 IDLE_S = 300.0
@@ -266,39 +265,20 @@ class _Session:
         self._reset()
 
     async def _auth(self, rest: str) -> None:
-        kind, _, first = rest.partition(" ")
+        mechanism, _, first = rest.partition(" ")
         try:
-            if kind.upper() == "PLAIN":
-                _, user, password = (await self._plain(first)).split("\0")
-            elif kind.upper() == "LOGIN":
-                user = _decoded(first) if first else await self._ask("Username:")
-                password = await self._ask("Password:")
-            else:
-                await self._say(504, "5.5.4 PLAIN or LOGIN")
-                return
+            given = await credentials(mechanism.upper(), first, self._ask)
         except ValueError:
             await self._say(501, "5.5.2 Not what was asked for")
             return
-        await self._log_in(user, password)
-
-    async def _log_in(self, user: str, password: str) -> None:
-        if not user or password.lower().startswith("wrong"):
+        if given is None:
+            await self._say(504, "5.5.4 PLAIN or LOGIN")
+        elif not accepted(*given):
             await self._say(535, "5.7.8 Authentication credentials invalid")
-            return
-        self._user = user
-        await self._say(235, "2.7.0 Welcome")
+        else:
+            self._user = given[0]
+            await self._say(235, "2.7.0 Welcome")
 
-    async def _plain(self, first: str) -> str:
-        return _decoded(first) if first else await self._ask("")
-
-    async def _ask(self, words: str) -> str:
-        await self._say(334, base64.b64encode(words.encode()).decode())
-        return _decoded(await self._line() or "*")
-
-
-def _decoded(text: str) -> str:
-    """What base64 stands for; ValueError where it is none, or `*`, which calls the exchange off."""
-    try:
-        return base64.b64decode(text, validate=True).decode()
-    except binascii.Error:
-        raise ValueError("not base64") from None
+    async def _ask(self, challenge: str) -> str:
+        await self._say(334, challenge)
+        return await self._line() or "*"

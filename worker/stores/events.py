@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -77,19 +78,34 @@ class EventStream:
         # A missing group makes XACK fail, and is no reason to keep the entries.
         await pipe.execute(raise_on_error=False)
 
+    async def forget_the_dead(self, idle_ms: int) -> None:
+        """Take consumers out of the group that left nothing behind and have been silent for `idle_ms`."""
+        for row in await self.consumers():
+            if row["pending"] == 0 and row["idle"] > idle_ms:
+                await self._redis.xgroup_delconsumer(self._key, GROUP, row["name"])
+
     async def leave(self) -> None:
-        """Take this consumer out of the group where it has nothing pending."""
-        for row in await self._redis.xpending_range(self._key, GROUP, "-", "+", 1, self._consumer):
-            if row:
-                return
-        await self._redis.xgroup_delconsumer(self._key, GROUP, self._consumer)
+        """Take this consumer out of the group, unless it leaves something for others to take over."""
+        for row in await self.consumers():
+            if row["name"] == self._consumer and row["pending"] == 0:
+                await self._redis.xgroup_delconsumer(self._key, GROUP, self._consumer)
+
+    async def consumers(self) -> list[dict[str, Any]]:
+        """Each worker process that reads the stream: its `name`, `pending` entries, and `idle` milliseconds."""
+        try:
+            rows = await self._redis.xinfo_consumers(self._key, GROUP)
+        except ResponseError:
+            return []
+        return [
+            {"name": row["name"].decode(), "pending": int(row["pending"]), "idle": int(row["idle"])} for row in rows
+        ]
 
     async def waiting(self) -> int:
         """How many entries the stream holds."""
         return int(await self._redis.xlen(self._key))
 
     async def _repair(self, error: ResponseError) -> None:
-        """The group is not there yet, or was deleted: make it, from the stream's beginning, so that nothing is passed over."""
+        """Make the group where it is not there (yet): from the stream's beginning, so that nothing is passed over."""
         if "NOGROUP" not in str(error):
             raise error
         try:

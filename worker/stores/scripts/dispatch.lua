@@ -14,6 +14,15 @@ local function take()
   return ARGV[at - 1]
 end
 
+-- What the producer sent, where it is still on the stream; rejected events are kept as they came (64 KiB of them).
+local function as_sent(entry, event)
+  local found = string.find(entry, '^%d+%-%d+$') and redis.call('XRANGE', prefix .. ':events', entry, entry)[1]
+  for i = 1, found and #found[2] or 0, 2 do
+    if found[2][i] == 'event' then event = found[2][i + 1] end
+  end
+  return string.sub(event, 1, 65536)
+end
+
 -- A "resolved" that comes while its "firing" is still owed takes its place: nobody is paged for what is over.
 -- The dispatcher holds the firing one under a lease until it has written its result.
 local function supersede(line)
@@ -52,7 +61,8 @@ for _ = 1, tonumber(ARGV[10]) do
   elseif seen[1] ~= entry then
     -- The same entry once more is only a message that came twice; another entry is a producer's repetition.
     repeated[#repeated + 1] = app .. '/' .. id
-    redis.call('XADD', prefix .. ':rejected', 'MAXLEN', '~', rejected_kept, '*', 'event', event, 'entry', entry, 'error',
+    redis.call('XADD', prefix .. ':rejected', 'MAXLEN', '~', rejected_kept, '*', 'event', as_sent(entry, event),
+      'entry', entry, 'error',
       'id: was seen before, on entry ' .. seen[1] .. '; an id counts once in 24 hours, so nothing is delivered again')
   end
   for _ = 1, tonumber(take()) do

@@ -1,0 +1,79 @@
+"""`bellhop worker` and `bellhop up`: the processes that an operator keeps running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from config.settings import settings
+from worker.commands.output import Exit, fail, print_line
+from worker.embedded_redis import EmbeddedRedis, redis_url
+from worker.errors import BellhopError, Unavailable
+from worker.stores.connection import shown_address
+from worker.supervisor import Command, Supervisor, script
+
+Processes = Annotated[int, typer.Option(min=1, max=64, help="Worker processes; one per processor core is plenty.")]
+
+
+def worker_command(number: int = 0, **env: str) -> Command:
+    """One worker process, as any Celery user would start it."""
+    # %n and %h are Celery's: each process needs a name of its own, or Flower takes them for one.
+    name = f"bellhop{number or ''}-{os.getpid()}@%h"
+    argv = [script("celery"), "-A", "worker", "worker", "-P", "threads", "--hostname", name, "--loglevel", "warning"]
+    return Command(f"worker {number}".strip(" 0"), argv, env)
+
+
+def flower_command(port: int, **env: str) -> Command:
+    """Flower, on this machine's loopback only: its pages are open to whoever reaches them."""
+    argv = [script("celery"), "-A", "worker", "flower", "--address=127.0.0.1", f"--port={port}", "--logging=warning"]
+    return Command("flower", argv, env)
+
+
+def worker(
+    processes: Processes = 1,
+) -> None:
+    """Run workers in the foreground: intake, dispatch, deliver, results."""
+    try:
+        url = redis_url(settings())
+    except Unavailable as problem:
+        fail(problem, Exit.UNAVAILABLE)
+    except BellhopError as problem:
+        fail(problem, Exit.USAGE)
+    if processes == 1:
+        command = worker_command(BELLHOP_REDIS_URL=url)
+        os.execve(command.argv[0], list(command.argv), {**os.environ, **command.env})  # noqa: S606 - our own script
+    asyncio.run(_keep([worker_command(n + 1, BELLHOP_REDIS_URL=url) for n in range(processes)]))
+
+
+def up(
+    processes: Processes = 1,
+    flower_port: Annotated[int, typer.Option(help="Flower's port on the loopback; 0 leaves it out.")] = 5555,
+) -> None:
+    """Run Redis (unless BELLHOP_REDIS_URL names one), workers and Flower, until Ctrl-C."""
+    config = settings()
+    embedded = None if config.redis_url else EmbeddedRedis(config.state_dir)
+    try:
+        url = config.redis_url.get_secret_value() if config.redis_url else embedded.start().url if embedded else ""
+    except BellhopError as problem:
+        fail(problem, Exit.UNAVAILABLE)
+    try:
+        commands = [worker_command(n + 1, BELLHOP_REDIS_URL=url) for n in range(processes)]
+        if flower_port:
+            commands.append(flower_command(flower_port, BELLHOP_REDIS_URL=url))
+            print_line(f"Flower   http://127.0.0.1:{flower_port}/")
+        print_line(f"Redis    {shown_address(url)}{' (embedded)' if embedded else ''}")
+        print_line(f"workers  {processes}; Ctrl-C ends everything")
+        asyncio.run(_keep(commands))
+    finally:
+        if embedded:
+            embedded.stop()
+
+
+async def _keep(commands: list[Command]) -> None:
+    supervisor = Supervisor(commands, say=lambda text: print_line(text, "yellow"))
+    await supervisor.start()
+    await supervisor.until_signal()
+    await supervisor.stop()

@@ -1,0 +1,181 @@
+"""`bellhop status`: what waits, what is owed, who works, what is kept; and `bellhop doctor`: what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from redis.asyncio import Redis
+from rich.text import Text
+
+from config.settings import misspelt, settings
+from worker.commands.output import Exit, connected, print_json, print_table, run
+from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE
+from worker.stores.destinations import RedisDestinations
+from worker.stores.events import EventStream
+from worker.stores.ledger import Ledger
+from worker.stores.records import Records
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ALIVE_MS = 30_000
+"""A worker reads the stream every second; one that has been silent for longer is likely gone."""
+OLDEST = (6, 2)
+
+
+async def gather(redis: Redis) -> dict[str, Any]:
+    """Everything that `status` shows, as plain numbers."""
+    prefix = settings().prefix
+    stream = EventStream(redis, prefix, "status")
+    queues = [await redis.llen(name) for name in (DISPATCH_QUEUE, DELIVER_QUEUE)]
+    workers = await stream.consumers()
+    memory = await redis.info("memory")
+    return {
+        "events_waiting": await stream.waiting(),
+        "deliveries": await Ledger(redis, prefix).counts(),
+        "celery_queues": dict(zip((DISPATCH_QUEUE, DELIVER_QUEUE), queues, strict=True)),
+        "workers": [row for row in workers if row["idle"] < ALIVE_MS],
+        "kept": await Records(redis, prefix).kept(),
+        "redis_memory_bytes": int(memory["used_memory"]),
+        "apps": len(await RedisDestinations(redis, prefix).names()),
+    }
+
+
+def status(as_json: AsJson = False) -> None:
+    """What waits, what is owed, who works, and what is kept."""
+
+    async def work() -> dict[str, Any]:
+        async with connected() as redis:
+            return await gather(redis)
+
+    found = run(work)
+    if as_json:
+        print_json(found)
+        return
+    owed = found["deliveries"]
+    rows = [
+        ("events waiting in the stream", found["events_waiting"]),
+        ("deliveries due or under way", owed["woken"] + owed["leased"]),
+        ("deliveries that wait for their next attempt", owed["owed"]),
+        ("deliveries behind another of their condition", owed["waiting"]),
+        ("messages in Celery's queues", sum(found["celery_queues"].values())),
+        ("workers", len(found["workers"])),
+        ("apps", found["apps"]),
+        ("events on record", found["kept"]["events"]),
+        ("results kept", found["kept"]["results"]),
+        ("rejected events kept", found["kept"]["rejected"]),
+        ("Redis memory", f"{found['redis_memory_bytes'] / 2**20:.1f} MiB"),
+    ]
+    print_table(["WHAT", "NOW"], [(what, str(now)) for what, now in rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `doctor` looked at: `level` is ok, warning or problem; `advice` says what to do."""
+
+    what: str
+    level: str
+    advice: str
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Look for what would lose alerts or hold them up. Exits with 1 where there is a problem."""
+
+    async def work() -> list[Finding]:
+        async with connected() as redis:
+            return await examine(redis)
+
+    findings = [*_environment(), *run(work)]
+    if as_json:
+        print_json([{"what": each.what, "level": each.level, "advice": each.advice} for each in findings])
+    else:
+        colours = {"ok": "green", "warning": "yellow", "problem": "red"}
+        print_table(
+            ["", "WHAT", "ADVICE"], [(Text(each.level, colours[each.level]), each.what, each.advice) for each in findings]
+        )
+    if any(each.level == "problem" for each in findings):
+        raise typer.Exit(Exit.PROBLEMS)
+
+
+def _environment() -> list[Finding]:
+    return [Finding(f"{name} is no setting", "warning", "check its spelling; it has no effect") for name in misspelt()]
+
+
+async def examine(redis: Redis) -> list[Finding]:
+    """What is right and wrong about Redis, workers and settings."""
+    info = await redis.info()
+    config = await _config(redis)
+    found = [check(info, config) for check in (_version, _persistence, _eviction, _room)]
+    return [*found, await _workers(redis), *await _destinations(redis)]
+
+
+async def _config(redis: Redis) -> dict[str, str]:
+    """CONFIG GET is refused by many hosted servers; what it would say is then unknown."""
+    try:
+        raw = await redis.config_get("maxmemory*", "append*")
+    except Exception:  # noqa: BLE001 - whatever the reason, the advice is the same
+        return {}
+    return {str(_text(key)): _text(value) for key, value in raw.items()}
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _version(info: dict[str, Any], _config: dict[str, str]) -> Finding:
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    text = str(info.get("valkey_version") or info["redis_version"])
+    if tuple(int(part) for part in text.split(".")[:2]) < OLDEST:
+        return Finding(f"{name} {text}", "problem", "Bellhop needs Redis 6.2 or newer, or Valkey")
+    return Finding(f"{name} {text}", "ok", "")
+
+
+def _persistence(info: dict[str, Any], config: dict[str, str]) -> Finding:
+    if not int(info.get("aof_enabled", 0)):
+        advice = "alerts that wait are lost when Redis stops: set `appendonly yes`"
+        return Finding("AOF is off", "problem", advice)
+    return Finding(f"AOF is on, fsync {config.get('appendfsync', 'unknown')}", "ok", "")
+
+
+def _eviction(info: dict[str, Any], config: dict[str, str]) -> Finding:
+    policy = config.get("maxmemory-policy") or str(info.get("maxmemory_policy", "unknown"))
+    if policy not in {"noeviction", "unknown"}:
+        advice = "Redis may throw alerts away when memory is short: set `maxmemory-policy noeviction`"
+        return Finding(f"maxmemory-policy is {policy}", "problem", advice)
+    return Finding(f"maxmemory-policy is {policy}", "ok", "")
+
+
+NEARLY_FULL = 0.8
+
+
+def _room(info: dict[str, Any], _config: dict[str, str]) -> Finding:
+    used, limit = int(info["used_memory"]), int(info.get("maxmemory", 0))
+    if limit and used > limit * NEARLY_FULL:
+        advice = "raise maxmemory, or lower BELLHOP_RETENTION_HOURS: a full Redis takes no alerts"
+        return Finding(f"Redis uses {used / limit:.0%} of its maxmemory", "warning", advice)
+    return Finding(f"Redis uses {used / 2**20:.1f} MiB", "ok", "")
+
+
+async def _workers(redis: Redis) -> Finding:
+    stream = EventStream(redis, settings().prefix, "doctor")
+    alive = [row for row in await stream.consumers() if row["idle"] < ALIVE_MS]
+    if alive:
+        return Finding(f"{len(alive)} workers read the stream", "ok", "")
+    waiting = await stream.waiting()
+    what = f"no worker reads the stream ({waiting} events wait)"
+    return Finding(what, "problem", "start one: `bellhop worker`, or `celery -A worker worker -P threads`")
+
+
+async def _destinations(redis: Redis) -> list[Finding]:
+    apps = await RedisDestinations(redis, settings().prefix).everything()
+    every = [each for app in apps.values() for each in app.destinations.values()]
+    broken = [Finding(f"{each.app}/{each.name}", "problem", each.problem) for each in every if each.problem]
+    unverified = [
+        Finding(f"{each.app}/{each.name}", "warning", "verify_tls is false: anybody in between can read its token")
+        for each in every
+        if each.settings is not None and getattr(each.settings, "verify_tls", True) is False
+    ]
+    if not every:
+        return [Finding("no destinations", "warning", "set some up with `bellhop apps apply FILE`")]
+    return [*broken, *unverified, Finding(f"{len(every)} destinations of {len(apps)} apps", "ok", "")]
+
