@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import Celery, bootsteps, concurrency
 from celery.signals import setup_logging, worker_shutdown
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 from config.logging import configure
 from config.settings import settings
@@ -23,6 +23,11 @@ concurrency.ALIASES["threads"] = "worker.pool:TaskPool"
 
 _url = redis_url(settings())
 
+
+def _queue(name: str) -> Any:
+    return Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
+
+
 celery_app = Celery("bellhop", broker=_url)
 celery_app.conf.update(
     # JSON only: a pickle in the queue would be code that anybody with Redis can run here.
@@ -35,7 +40,7 @@ celery_app.conf.update(
     result_backend=None,
     task_default_queue=DISPATCH_QUEUE,
     # Each bound by its own name: two queues on one key would both get each message.
-    task_queues=tuple(Queue(name, Exchange(name), routing_key=name) for name in (DELIVER_QUEUE, DISPATCH_QUEUE)),
+    task_queues=tuple(_queue(name) for name in (DELIVER_QUEUE, DISPATCH_QUEUE)),
     task_routes={"bellhop.deliver.*": {"queue": DELIVER_QUEUE, "routing_key": DELIVER_QUEUE}},
     # The ledger, not the broker, is what redelivers: acknowledge early, and take no more than the threads can run.
     task_acks_late=False,
@@ -84,11 +89,11 @@ celery_app.steps["worker"].add(Pipeline)
 register(celery_app, process_runtime)
 
 
-@setup_logging.connect
+@setup_logging.connect  # type: ignore[untyped-decorator]
 def _log_our_way(**_: Any) -> None:
     configure(settings())
 
 
-@worker_shutdown.connect
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _close(**_: Any) -> None:
     close_runtime()

@@ -95,9 +95,9 @@ class Deliverer:
         destinations: Looks,
         carrier: Carries,
         results: Results,
+        *,
         channels: Mapping[str, Channel],
         rules: DeliveryRules,
-        *,
         limits_of: Callable[[Destination, Channel], tuple[Limit, ...]],
         jitter: Callable[[], float],
     ) -> None:
@@ -151,7 +151,7 @@ class Deliverer:
         """Those that there is a place for now. The others stay woken, and are woken again."""
         places = self._rules.in_flight - len(self._in_flight)
         taken: Counter[tuple[str, str]] = Counter()
-        wanted = []
+        wanted: list[tuple[str, tuple[Limit, ...]]] = []
         for each in ids:
             key = (each.app, each.destination)
             if len(wanted) >= places:
@@ -222,7 +222,7 @@ class Deliverer:
             notice = notice_of(delivery, thread)
             attempted = await self._attempt(route, notice)
             now = delivery.claimed_at + loop.time() - began
-            progress = outcome_of(delivery, route, attempted, now, self._rules, self._jitter())
+            progress = outcome_of(delivery, route, attempted, now=now, rules=self._rules, jitter=self._jitter())
         if progress is not None:
             await self._settle(progress, attempted, report)
 
@@ -332,7 +332,7 @@ def policy_of(route: Route) -> RetryPolicy:
 
 
 def outcome_of(
-    delivery: Delivery, route: Route, attempted: Attempted, now: float, rules: DeliveryRules, jitter: float
+    delivery: Delivery, route: Route, attempted: Attempted, *, now: float, rules: DeliveryRules, jitter: float
 ) -> Progress:
     """Where the delivery stands after this attempt. Pure."""
     verdict = attempted.verdict

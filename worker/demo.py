@@ -53,18 +53,21 @@ def resolved(events: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
         | {
             "id": f"{event['id']}-resolved",
             "status": "resolved",
-            "title": f"Back to normal: {event['title']}",
-            "message": f"{NORMAL[event['rule']]} Back to normal at {clock(now)}.",
+            "title": NORMAL[event["rule"]][0],
+            "message": f"{NORMAL[event['rule']][1]} Back to normal at {clock(now)}.",
             "occurred_at": now,
         }
         for event in events
     ]
 
 
-NORMAL: Mapping[str, str] = {
-    "Memory used": "The avg(used) < 1.073741824E9 for 300 seconds for application Apache.",
-    "Log errors": "The count of log events is within its usual range again.",
-    "Heartbeat": "A heartbeat came from search-2 again.",
+NORMAL: Mapping[str, tuple[str, str]] = {
+    "Memory used": (
+        "Memory used by Apache is back to normal",
+        "The avg(used) < 1.073741824E9 for 300 seconds for application Apache.",
+    ),
+    "Log errors": ("The checkout logs are back to normal", "The count of log events is within its usual range again."),
+    "Heartbeat": ("search-2 sends its heartbeat again", "A heartbeat came from search-2 again."),
 }
 
 

@@ -181,7 +181,7 @@ def _rfc3339(text: str) -> float:
         raise InvalidEvent("occurred_at", "must be RFC 3339, as 2026-11-23T14:05:00Z, or seconds since 1970") from None
 
 
-def _items(value: Any, path: str, kind: type, limit: int) -> Any:
+def _items(value: Any, path: str, kind: type[dict[Any, Any]] | type[list[Any]], limit: int) -> Any:
     if not isinstance(value, kind):
         wanted = "an object" if kind is dict else "a list"
         raise InvalidEvent(path, f"must be {wanted}, not {_kind(value)}")
@@ -230,10 +230,10 @@ def _metric(value: Any) -> Metric | None:
     if value is None:
         return None
     fields = _items(value, "metric", dict, NAME_CHARS)
-    texts = {name: _text(fields, name, NAME_CHARS, f"metric.{name}") for name in _METRIC_TEXTS}
+    texts: dict[str, Any] = {name: _text(fields, name, NAME_CHARS, f"metric.{name}") for name in _METRIC_TEXTS}
     if not texts["name"]:
         raise InvalidEvent("metric.name", "is required")
-    numbers = {
+    numbers: dict[str, Any] = {
         name: None if fields.get(name) is None else _number(fields[name], f"metric.{name}") for name in _METRIC_NUMBERS
     }
     points = _items(fields.get("points") or [], "metric.points", list, POINTS)

@@ -54,7 +54,7 @@ class Publisher:
 
     async def room(self) -> None:
         """Wait until the queues are short."""
-        while await self.depth() > SHORT_QUEUE:
+        while await self.depth() > SHORT_QUEUE:  # noqa: ASYNC110 - other processes empty them; no event of ours
             await asyncio.sleep(LOOK_AGAIN_S)
 
     async def depth(self) -> int:

@@ -92,7 +92,14 @@ def assemble(settings: Settings, url: str, send: Send) -> Parts:
         in_flight_each=max(1, settings.in_flight // 5),
     )
     deliverer = Deliverer(
-        ledger, destinations, carrier, results, CHANNELS, rules, limits_of=limits_of, jitter=random.random
+        ledger,
+        destinations,
+        carrier,
+        results,
+        channels=CHANNELS,
+        rules=rules,
+        limits_of=limits_of,
+        jitter=random.random,
     )
     dispatcher = Dispatcher(
         ledger,
@@ -111,7 +118,7 @@ def assemble(settings: Settings, url: str, send: Send) -> Parts:
 
 def consumer_name() -> str:
     """This process' name in the consumer group: host, process and a random part."""
-    return f"{socket.gethostname()}-{os.getpid()}-{random.getrandbits(32):08x}"  # noqa: S311 - a name, no secret
+    return f"{socket.gethostname()}-{os.getpid()}-{random.getrandbits(32):08x}"
 
 
 class Runtime:

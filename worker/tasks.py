@@ -35,7 +35,7 @@ class SyncTask(Task):  # type: ignore[misc]
 def register(celery_app: Celery, runtime: Callable[[], Runtime]) -> None:
     """Give `celery_app` its tasks: `bellhop.dispatch`, and `bellhop.deliver.<channel>` for each channel."""
 
-    @celery_app.task(name="bellhop.dispatch", base=SyncTask, bind=True, resultrepr_maxsize=RESULT_CHARS)
+    @celery_app.task(name="bellhop.dispatch", base=SyncTask, bind=True, resultrepr_maxsize=RESULT_CHARS)  # type: ignore[untyped-decorator]
     def dispatch(self: Task, events: list[Raw], entries: list[str] | None = None) -> dict[str, Any]:
         """Dispatch a batch of events. `entries` is intake's own; producers leave it out."""
         mine = runtime()
@@ -49,7 +49,7 @@ def register(celery_app: Celery, runtime: Callable[[], Runtime]) -> None:
 
 
 def _register_deliver(celery_app: Celery, runtime: Callable[[], Runtime], name: str, label: str) -> None:
-    @celery_app.task(name=f"bellhop.deliver.{name}", base=SyncTask, resultrepr_maxsize=RESULT_CHARS)
+    @celery_app.task(name=f"bellhop.deliver.{name}", base=SyncTask, resultrepr_maxsize=RESULT_CHARS)  # type: ignore[untyped-decorator]
     def deliver(refs: list[str]) -> dict[str, Any]:
         mine = runtime()
         return mine.run(mine.parts.deliverer.deliver(refs)).as_result()

@@ -135,7 +135,7 @@ def test_a_rooms_name_arrives_as_it_is_typed(bellhop, vendors, certificate):
 
 
 def test_a_destination_is_switched_off_and_on_without_a_restart(bellhop, vendors, certificate):
-    """What is disabled is skipped, others are delivered; `bellhop destinations enable` counts from the next event on."""
+    """What is disabled is skipped, others are delivered; `bellhop destinations enable` counts for the next event."""
     kinds = everywhere(vendors, "switched", certificate)
     bellhop.apply({"switched": {"off": kinds["room"] | {"enabled": False}, "on": kinds["hook"]}})
     # Given

@@ -57,8 +57,8 @@ class Pipeline:
             self.destinations,
             self.carrier,
             self.results,
-            CHANNELS,
-            rules or DeliveryRules(),
+            channels=CHANNELS,
+            rules=rules or DeliveryRules(),
             limits_of=lambda _destination, _channel: bucket or (),
             jitter=lambda: 0.0,
         )

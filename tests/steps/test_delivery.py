@@ -22,7 +22,7 @@ SILENT = Reply(failure=Failure.NO_ANSWER, detail="no answer within 20 s")
 
 
 async def test_a_delivery_is_carried_settled_and_its_result_written(make_pipeline, event):
-    """The whole way of one alert: claimed, carried, off the ledger, result on the stream with every documented field."""
+    """The whole way of one alert: claimed, carried, off the ledger, and a result with every documented field."""
     pipeline = make_pipeline()
     await pipeline.send(event())
     report = await pipeline.deliver()

@@ -20,7 +20,7 @@ REFUSED = """
     64:ff9b::127.0.0.1 64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 64:ff9b::192.168.1.1
     2002:7f00:1:: 2002:a9fe:a9fe::1 2002:a00:1::1 2002:c0a8:101::
     2001:0:4136:e378:8000:63bf:80ff:fffe 2001:0:7f00:1:0:0:f7f7:f7f7 2001:0:808:808::5601:5601
-""".split()  # noqa: SIM905 - a table reads better than sixty quoted texts
+""".split()
 # The last three are Teredo: client 127.0.0.1, server 127.0.0.1, client 169.254.169.254.
 
 PUBLIC = """
@@ -28,7 +28,7 @@ PUBLIC = """
     172.15.255.255 172.32.0.1 192.0.1.1 192.167.255.255 192.169.0.1 198.17.255.255 198.20.0.1 223.255.255.255
     2606:4700:4700::1111 2001:4860:4860::8888 2a00:1450::1 ::ffff:8.8.8.8 64:ff9b::8.8.8.8 2002:808:808::1
     2001:0:4136:e378:8000:63bf:f7f7:f7f7
-""".split()  # noqa: SIM905 - a table reads better than sixty quoted texts
+""".split()
 
 
 @pytest.fixture

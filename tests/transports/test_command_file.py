@@ -35,15 +35,14 @@ async def test_fifo_gets_one_stamped_line(carrier, fifo):
     assert (reply.status, reply.failure) == (None, None)
 
 
-async def test_regular_file_is_appended_to(carrier, tmp_path):
-    """A file in the FIFO's place keeps what it has and gets one line more."""
+async def test_regular_file_is_left_alone(carrier, tmp_path):
+    """App owners name the path, so nothing but a FIFO is ever written to."""
     file = tmp_path / "nagios.cmd"
     file.write_text("[1] first\n")
-    await carrier.carry(CommandLine(path=str(file), line=LINE))
+    reply = await carrier.carry(CommandLine(path=str(file), line=LINE))
 
-    lines = file.read_text().splitlines()
-    assert lines[0] == "[1] first"
-    assert lines[1].endswith(f"] {LINE}")
+    assert reply.failure is Failure.ADDRESS
+    assert file.read_text() == "[1] first\n"
 
 
 async def test_line_ends_cannot_smuggle_a_second_command(carrier, fifo):

@@ -135,7 +135,7 @@ async def test_a_wrong_password_looks_like_success(carrier, nsca_daemon):
 async def line_in(file) -> str:
     """The first whole line of a file that another process writes."""
     async with asyncio.timeout(10):
-        while not (text := file.read_text()).endswith("\n"):  # noqa: ASYNC110 - another process writes it
+        while not (text := file.read_text()).endswith("\n"):
             await asyncio.sleep(0.01)
     return text.splitlines()[0]
 

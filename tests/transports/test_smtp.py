@@ -264,7 +264,7 @@ async def test_server_that_never_says_goodbye(new_carrier, listen):
     async with listen(handler) as port, new_carrier(total_timeout_s=2) as carrier:
         reply = await carrier.carry(mail(port, host="127.0.0.1"))
         async with asyncio.timeout(5):
-            while not heard:  # noqa: ASYNC110 - the server hears it in its own time
+            while not heard:
                 await asyncio.sleep(0.01)
 
     assert (reply.status, reply.failure) == (250, None)

@@ -107,14 +107,16 @@ async def find(redis: Redis, event: str, app_name: str | None) -> list[EventReco
     if not found and slash:
         found = await records.find(event_id, [owner])
     if not found:
-        raise NotFound(f"there is no record of event {event}; records are kept for {settings().retention_hours:g} hours")
+        hours = f"{settings().retention_hours:g}"
+        raise NotFound(f"there is no record of event {event}; records are kept for {hours} hours")
     return found
 
 
 async def _follow(records: Records, app_name: str | None, count: int, *, as_json: bool) -> None:
     after, seen = await records.last_result(), 0
     while not count or seen < count:
-        for after, result in await records.results(after, block_ms=1000):  # noqa: B020, PLR1704 - where to go on from
+        for entry, result in await records.results(after, block_ms=1000):
+            after = entry
             if app_name and result["app"] != app_name:
                 continue
             seen += 1
@@ -190,5 +192,3 @@ def _whole(record: EventRecord) -> dict[str, Any]:
         "received_at": record.at,
         "deliveries": [row.as_json() for row in record.deliveries],
     }
-
-

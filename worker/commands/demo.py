@@ -124,7 +124,7 @@ class Show:
         # The sandbox is on the loopback, which destinations may not reach unless an operator says so.
         env = {"BELLHOP_REDIS_URL": self._url, "BELLHOP_ALLOWED_ADDRESSES": "127.0.0.0/8"}
         flower = flower_command(flower_port, FLOWER_UNAUTHENTICATED_API="true", **env)
-        commands = [_logged(worker_command(**env), self._folder), _logged(flower, self._folder)]
+        commands = [_logged(worker_command(0, **env), self._folder), _logged(flower, self._folder)]
         supervisor = Supervisor(commands, say=lambda text: self._console.print(Text(text, "yellow")))
         await supervisor.start()
         try:
@@ -152,7 +152,8 @@ class Show:
         results: list[dict[str, Any]] = []
         until = time.monotonic() + WAIT_S
         while len(results) < expected and time.monotonic() < until:
-            for after, result in await records.results(after, block_ms=500):  # noqa: B020, PLR1704 - where to go on from
+            for entry, result in await records.results(after, block_ms=500):
+                after = entry
                 if result["event_id"] in titles:
                     results.append(result)
                     progress.advance(step)
@@ -168,8 +169,8 @@ class Show:
         if stay:
             self._console.print(f"  what arrived   {sandbox.url}/")
             self._console.print(f"  Flower         http://127.0.0.1:{flower_port}/")
-            state = f"BELLHOP_STATE_DIR={self._folder}"
-            self._console.print(f'  send another   {state} bellhop send --app {sample.APP} --title "Disk full" --wait 5')
+            send = f'bellhop send --app {sample.APP} --title "Disk full" --wait 5'
+            self._console.print(f"  send another   BELLHOP_STATE_DIR={self._folder} {send}")
             self._console.print("Ctrl-C ends it.")
 
 
@@ -187,5 +188,7 @@ def _line(result: dict[str, Any], title: str) -> Text:
     status = str(result["status_code"] or "")
     words = title if result["outcome"] == "delivered" else f"{title}: {result['reason']} {result['detail']}"
     return Text.assemble(
-        (f"{mark} {result['outcome']:<10}", outcome.style), f"{label:<11}{status:<5}{result['elapsed_ms']:>5.0f} ms  ", words
+        (f"{mark} {result['outcome']:<10}", outcome.style),
+        f"{label:<11}{status:<5}{result['elapsed_ms']:>5.0f} ms  ",
+        words,
     )

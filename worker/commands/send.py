@@ -42,7 +42,14 @@ def send(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Send an alert, or a file of them. With --wait exits with 0 only if every delivery arrived."""
-    options = {"app": app, "title": title, "message": message, "severity": severity, "status": status, "rule": rule}
+    options: dict[str, Any] = {
+        "app": app,
+        "title": title,
+        "message": message,
+        "severity": severity,
+        "status": status,
+        "rule": rule,
+    }
     options |= {"id": event_id, "dedup_key": dedup_key, "tags": _tags(tag or [])}
     events = _read(file) if file else [{key: value for key, value in options.items() if value}]
     for place, event in enumerate(events, 1):

@@ -91,7 +91,8 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         colours = {"ok": "green", "warning": "yellow", "problem": "red"}
         print_table(
-            ["", "WHAT", "ADVICE"], [(Text(each.level, colours[each.level]), each.what, each.advice) for each in findings]
+            ["", "WHAT", "ADVICE"],
+            [(Text(each.level, colours[each.level]), each.what, each.advice) for each in findings],
         )
     if any(each.level == "problem" for each in findings):
         raise typer.Exit(Exit.PROBLEMS)
@@ -178,4 +179,3 @@ async def _destinations(redis: Redis) -> list[Finding]:
     if not every:
         return [Finding("no destinations", "warning", "set some up with `bellhop apps apply FILE`")]
     return [*broken, *unverified, Finding(f"{len(every)} destinations of {len(apps)} apps", "ok", "")]
-

@@ -182,7 +182,8 @@ class Ledger:
         if not wanted:
             return []
         keys = [f"{self._prefix}:thread:{app}/{name}/{line_of(event)}" for app, name, event in wanted]
-        return [value and value.decode() for value in await self._redis.mget(keys)]
+        found: list[Any] = await self._redis.mget(keys)
+        return [None if value is None else value.decode() for value in found]
 
     async def counts(self) -> dict[str, int]:
         """How many deliveries stand where: waiting, owed, woken, leased."""
@@ -210,7 +211,7 @@ _NAMES = ("dispatch", "claim", "settle", "wake", "renew", "release")
 def _script(redis: Redis, name: str) -> AsyncScript:
     folder = files("worker.stores") / "scripts"
     text = (folder / "common.lua").read_text("utf-8") + (folder / f"{name}.lua").read_text("utf-8")
-    return redis.register_script(text)  # type: ignore[return-value]
+    return redis.register_script(text)
 
 
 def _claim(token: str, ref: bytes, event: bytes | None, record: bytes | None, deaths: bytes | None) -> Claim:

@@ -62,7 +62,7 @@ class Records:
     async def latest(self, app: str | None = None) -> AsyncIterator[EventRecord]:
         """Records, newest first; those of one app where it is named."""
         start = 0
-        while names := await self._redis.zrevrange(f"{self._prefix}:recent", start, start + PAGE - 1):
+        while names := await self._page(start):
             start += PAGE
             wanted = [name for name in names if app is None or name.startswith(f"{app}/".encode())]
             for record in await self._load(wanted):
@@ -71,18 +71,18 @@ class Records:
 
     async def results(self, after: str, block_ms: int, at_most: int = 500) -> list[tuple[str, dict[str, Any]]]:
         """(entry id, result) of what was settled after entry `after`, as soon as there is any."""
-        found = await self._redis.xread({f"{self._prefix}:results": after}, count=at_most, block=block_ms or None)
+        found: Any = await self._redis.xread({f"{self._prefix}:results": after}, count=at_most, block=block_ms or None)
         rows = found[0][1] if found else []
         return [(entry.decode(), orjson.loads(fields[b"result"])) for entry, fields in rows]
 
     async def last_result(self) -> str:
         """The newest entry's id, from where on `results` can follow."""
-        newest = await self._redis.xrevrange(f"{self._prefix}:results", count=1)
+        newest: Any = await self._redis.xrevrange(f"{self._prefix}:results", count=1)
         return newest[0][0].decode() if newest else "0-0"
 
     async def rejected(self, at_most: int) -> list[dict[str, str]]:
         """What could not be read, newest first."""
-        rows = await self._redis.xrevrange(f"{self._prefix}:rejected", count=at_most)
+        rows: Any = await self._redis.xrevrange(f"{self._prefix}:rejected", count=at_most)
         return [
             {"rejected": entry.decode()} | {k.decode(): v.decode("utf-8", "replace") for k, v in fields.items()}
             for entry, fields in rows
@@ -96,6 +96,10 @@ class Records:
         pipe.xlen(f"{self._prefix}:rejected")
         events, results, rejected = await pipe.execute()
         return {"events": events, "results": results, "rejected": rejected}
+
+    async def _page(self, start: int) -> list[bytes]:
+        found: Any = await self._redis.zrevrange(f"{self._prefix}:recent", start, start + PAGE - 1)
+        return list(found)
 
     async def _load(self, names: Sequence[bytes]) -> list[EventRecord | None]:
         pipe = self._redis.pipeline(transaction=False)

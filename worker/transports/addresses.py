@@ -44,7 +44,7 @@ RESOLVER_THREADS = 32
 """A name server that does not answer holds a thread for a while; the others must not wait for it."""
 
 
-class AddressRefused(OSError):  # noqa: N818 - it is a verdict on an address, as in worker.errors
+class AddressRefused(OSError):
     """An address that is not public and that no operator allowed."""
 
     def __init__(self, address: str) -> None:

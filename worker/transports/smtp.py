@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"[!-;=?-~]{1,320}")
 _BARE_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
-class _NotOffered(Exception):  # noqa: N818 - named as in worker.errors
+class _NotOffered(Exception):
     """The server lacks what the settings ask for; `reply` says what."""
 
     def __init__(self, failure: Failure, detail: str) -> None:

@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 
 
-class UnusableCaFile(ValueError):  # noqa: N818 - named as in worker.errors
+class UnusableCaFile(ValueError):
     """A `ca_file` that cannot be read or holds no certificate."""
 
 
