@@ -42,7 +42,7 @@ celery_app.conf.update(
     # Each bound by its own name: two queues on one key would both get each message.
     task_queues=tuple(_queue(name) for name in (DELIVER_QUEUE, DISPATCH_QUEUE)),
     task_routes={"bellhop.deliver.*": {"queue": DELIVER_QUEUE, "routing_key": DELIVER_QUEUE}},
-    # The ledger, not the broker, is what redelivers: acknowledge early, and take no more than the threads can run.
+    # The ledger, not the broker, is what redelivers deliveries; take no more than the threads can run.
     task_acks_late=False,
     worker_prefetch_multiplier=1,
     worker_pool="worker.pool:TaskPool",
@@ -56,7 +56,8 @@ celery_app.conf.update(
     broker_connection_retry=True,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    broker_transport_options={"visibility_timeout": 3600, "socket_keepalive": True, "health_check_interval": 25},
+    # No task waits or runs for long, so a message that a dying worker held is given back soon.
+    broker_transport_options={"visibility_timeout": 120, "socket_keepalive": True, "health_check_interval": 25},
     timezone="UTC",
     enable_utc=True,
 )

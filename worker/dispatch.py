@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
+from redis.exceptions import RedisError
 
 from worker.errors import InvalidEvent
 from worker.events import dump_event, parse_event
-from worker.models import App, DeliveryId, Event, Outcome, Reason
-from worker.results import skipped_json
+from worker.models import App, DeliveryId, Destination, Event, Outcome, Reason
+from worker.results import untried_json
 from worker.stores.events import EventStream, Rejected
 from worker.stores.ledger import Ledger, Owing
 
@@ -21,6 +23,8 @@ log = structlog.get_logger()
 Raw = str | dict[str, Any]
 """An event as it travels in a Celery message: JSON text from intake, or an object from a producer that uses Celery."""
 CLOCK_SLACK_S = 7 * 86_400.0
+PAUSES_S = (0.2, 0.5, 1.0, *(2.0,) * 30)
+"""How long a batch waits for Redis between tries: a minute in all, longer than a failover takes."""
 
 
 class Looks(Protocol):
@@ -71,7 +75,21 @@ class Dispatcher:
         self._max_event_bytes = max_event_bytes
 
     async def dispatch(self, raws: Sequence[Raw], entries: Sequence[str]) -> DispatchReport:
-        """Dispatch one batch. `entries` names each event's stream entry, or Celery task and place in it."""
+        """Dispatch one batch. `entries` names each event's stream entry, or Celery task and place in it.
+
+        While Redis is away it waits: a batch from a Celery producer is nowhere else. Doing it twice does nothing twice.
+        """
+        for pause in (*PAUSES_S, None):
+            try:
+                return await self._dispatch(raws, entries)
+            except (RedisError, OSError) as error:
+                if pause is None:
+                    raise
+                log.warning("dispatch.waiting", events=len(raws), error=str(error))
+                await asyncio.sleep(pause)
+        raise AssertionError("the last round returns or raises")
+
+    async def _dispatch(self, raws: Sequence[Raw], entries: Sequence[str]) -> DispatchReport:
         now = await self._ledger.now()
         events, rejected = self._parse(raws, entries, now)
         apps = await self._destinations.lookup({event.app for _, event in events})
@@ -152,17 +170,27 @@ def _unknown(app: str) -> str:
     return f"app: {app!r} is not configured; set it up with `bellhop apps apply`, then send the event again"
 
 
+def why_not(destination: Destination) -> tuple[Outcome, Reason, str] | None:
+    """Why nothing is owed to a destination, in words; None where it is."""
+    where = f"{destination.app}/{destination.name}"
+    if not destination.enabled:
+        command = f"bellhop destinations enable {destination.app} {destination.name}"
+        return Outcome.SKIPPED, Reason.DISABLED, f"{where} is disabled; `{command}` enables it"
+    if destination.problem:
+        return Outcome.FAILED, Reason.BAD_SETTINGS, destination.problem
+    return None
+
+
 def plan(entry: str, event: Event, app: App, now: float) -> Owing:
     """What is owed for one event: a reference per enabled destination, a result at once for each that is skipped."""
     refs: list[str] = []
     skipped: list[tuple[str, bytes, bytes]] = []
     for name, destination in app.destinations.items():
         delivery = DeliveryId(destination.channel, app.name, name, event.id)
-        if destination.enabled:
+        untried = why_not(destination)
+        if untried is None:
             refs.append(str(delivery))
         else:
-            detail = f"{app.name}/{name} is disabled; `bellhop destinations enable {app.name} {name}` enables it"
-            record, result = skipped_json(delivery, Reason.DISABLED, detail, now)
-            skipped.append((name, record, result))
-            log.info("delivery.settled", delivery=str(delivery), outcome=Outcome.SKIPPED, reason=Reason.DISABLED)
+            skipped.append((name, *untried_json(delivery, *untried, at=now)))
+            log.info("delivery.settled", delivery=str(delivery), outcome=untried[0], reason=untried[1])
     return Owing(entry, event, dump_event(event), tuple(refs), tuple(skipped))

@@ -181,7 +181,7 @@ def _rfc3339(text: str) -> float:
         raise InvalidEvent("occurred_at", "must be RFC 3339, as 2026-11-23T14:05:00Z, or seconds since 1970") from None
 
 
-def _items(value: Any, path: str, kind: type[dict[Any, Any]] | type[list[Any]], limit: int) -> Any:
+def _items(value: Any, path: str, kind: type[dict[Any, Any] | list[Any]], limit: int) -> Any:
     if not isinstance(value, kind):
         wanted = "an object" if kind is dict else "a list"
         raise InvalidEvent(path, f"must be {wanted}, not {_kind(value)}")

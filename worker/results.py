@@ -126,11 +126,13 @@ def result_of(delivery: DeliveryId, shared: dict[str, Any], attempts: int) -> di
     }
 
 
-def skipped_json(delivery: DeliveryId, reason: Reason, detail: str, at: float) -> tuple[bytes, bytes]:
+def untried_json(
+    delivery: DeliveryId, outcome: Outcome, reason: Reason, detail: str, *, at: float
+) -> tuple[bytes, bytes]:
     """(record, result) of a delivery that is never tried."""
     shared = {
         "channel": delivery.channel,
-        "outcome": Outcome.SKIPPED,
+        "outcome": outcome,
         "reason": reason,
         "status_code": None,
         "detail": detail,

@@ -23,14 +23,13 @@ from redis.exceptions import RedisError
 
 from config.settings import Settings
 from worker.channels import CHANNELS
-from worker.channels.channel import Channel, Limit
-from worker.delivery import Deliverer, DeliveryRules
+from worker.delivery import Deliverer
 from worker.dispatch import Dispatcher
 from worker.intake import Intake
-from worker.models import Destination
+from worker.progress import DeliveryRules
 from worker.publisher import Publisher, Send
-from worker.rates import parse_rate
 from worker.results import Results
+from worker.routes import Routes
 from worker.stores.connection import async_redis
 from worker.stores.destinations import RedisDestinations
 from worker.stores.events import EventStream
@@ -42,17 +41,6 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 MS_PER_HOUR: Final = 3_600_000
-
-
-def limits_of(destination: Destination, channel: Channel) -> tuple[Limit, ...]:
-    """The limits that bind a destination: its vendor's, its own, or none."""
-    if destination.rate_limit == "vendor":
-        return channel.limits(destination.settings)
-    rate = parse_rate(destination.rate_limit)
-    if rate is None:
-        return ()
-    count, per_s = rate
-    return (Limit(f"own/{destination.app}/{destination.name}", count, per_s),)
 
 
 @dataclass(slots=True)
@@ -96,9 +84,8 @@ def assemble(settings: Settings, url: str, send: Send) -> Parts:
         destinations,
         carrier,
         results,
-        channels=CHANNELS,
+        routes=Routes(CHANNELS),
         rules=rules,
-        limits_of=limits_of,
         jitter=random.random,
     )
     dispatcher = Dispatcher(

@@ -35,7 +35,8 @@ class SyncTask(Task):  # type: ignore[misc]
 def register(celery_app: Celery, runtime: Callable[[], Runtime]) -> None:
     """Give `celery_app` its tasks: `bellhop.dispatch`, and `bellhop.deliver.<channel>` for each channel."""
 
-    @celery_app.task(name="bellhop.dispatch", base=SyncTask, bind=True, resultrepr_maxsize=RESULT_CHARS)  # type: ignore[untyped-decorator]
+    # Late: a batch from a Celery producer is nowhere else until it is in the ledger.
+    @celery_app.task(name="bellhop.dispatch", base=SyncTask, bind=True, acks_late=True, resultrepr_maxsize=RESULT_CHARS)  # type: ignore[untyped-decorator]
     def dispatch(self: Task, events: list[Raw], entries: list[str] | None = None) -> dict[str, Any]:
         """Dispatch a batch of events. `entries` is intake's own; producers leave it out."""
         mine = runtime()

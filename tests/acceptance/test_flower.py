@@ -7,7 +7,6 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-
 from acceptance.destinations import SECRETS, everywhere, hipchat
 from fakes.processes import free_port, until
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from acceptance.destinations import hipchat, webhook
 from acceptance.vendors import body
 from fakes.processes import until

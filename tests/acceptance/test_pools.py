@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from acceptance.deployment import READY
 from acceptance.destinations import hipchat
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from celery import Celery
-
 from acceptance.deployment import READY
 from acceptance.destinations import hipchat, webhook
 from acceptance.vendors import body
+from celery import Celery
 
 pytestmark = pytest.mark.slow
 

@@ -10,11 +10,13 @@ from fakeredis import FakeAsyncRedis
 from config.settings import ResultsDetail
 from worker.channels import CHANNELS
 from worker.channels.hipchat import HipChatSettings
-from worker.delivery import Deliverer, DeliveryRules
+from worker.delivery import Deliverer
 from worker.dispatch import Dispatcher
 from worker.messages import Reply
 from worker.models import App, Destination
+from worker.progress import DeliveryRules
 from worker.results import Results
+from worker.routes import Routes
 from worker.stores.events import EventStream
 from worker.stores.ledger import Ledger, LedgerLimits
 from worker.stores.memory_destinations import MemoryDestinations
@@ -45,6 +47,8 @@ class Pipeline:
 
     def __init__(self, apps, *, carrier=None, limits=None, rules=None, detail=ResultsDetail.SETTLED, bucket=None):
         self.redis = FakeAsyncRedis()
+        hipchat = replace(CHANNELS["hipchat"], limits=lambda _settings: bucket or ())
+        channels = {**CHANNELS, "hipchat": hipchat}
         self.published: list[str] = []
         self.destinations = MemoryDestinations(apps)
         self.carrier = carrier or FakeCarrier()
@@ -57,9 +61,8 @@ class Pipeline:
             self.destinations,
             self.carrier,
             self.results,
-            channels=CHANNELS,
+            routes=Routes(channels),
             rules=rules or DeliveryRules(),
-            limits_of=lambda _destination, _channel: bucket or (),
             jitter=lambda: 0.0,
         )
         self.dispatcher = Dispatcher(

@@ -11,9 +11,9 @@ from fakes.pipeline import FakeCarrier, room
 
 from config.settings import ResultsDetail
 from worker.channels.channel import Limit
-from worker.delivery import DeliveryRules
 from worker.messages import Failure, Reply
 from worker.models import App, OnAmbiguous
+from worker.progress import DeliveryRules
 from worker.stores.ledger import LedgerLimits
 
 OK = Reply(status=204, elapsed_ms=3.0)
@@ -316,3 +316,21 @@ async def test_batches_of_any_size_settle_whole(make_pipeline, event, count):
     results = await pipeline.all_results()
     assert sorted(each["event_id"] for each in results) == sorted(str(i) for i in range(count))
     assert orjson.loads(await pipeline.redis.hget("t:event:checkout/0", "d:ops-room"))["outcome"] == "delivered"
+
+
+async def test_a_fast_destination_is_not_slowed_by_its_cap(make_pipeline, event):
+    """Places that become free are taken again within the same task: the cap binds only what hangs."""
+    pipeline = make_pipeline(rules=DeliveryRules(in_flight=10, in_flight_each=2))
+    await pipeline.send(*(event(id=str(i), title=str(i)) for i in range(30)))
+    report = await pipeline.deliver()
+    assert report.as_result()["summary"] == "30 delivered"
+
+
+async def test_a_delivery_whose_event_is_gone_leaves_the_ledger(make_pipeline, event):
+    """What an operator deleted by hand does not come back for ever."""
+    pipeline = make_pipeline()
+    await pipeline.send(event())
+    await pipeline.redis.delete("t:event:checkout/e1")
+    report = await pipeline.deliver()
+    assert report.as_result()["summary"] == "nothing was owed any more"
+    assert set((await pipeline.ledger.counts()).values()) == {0}

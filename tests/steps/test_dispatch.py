@@ -6,8 +6,8 @@ import json
 
 from fakes.pipeline import room
 
-from worker.dispatch import arrival
-from worker.models import App
+from worker.dispatch import Dispatcher, arrival
+from worker.models import App, Destination
 
 
 async def test_an_event_is_owed_to_every_enabled_destination(make_pipeline, event):
@@ -118,6 +118,59 @@ async def test_resolved_takes_the_place_of_a_firing_that_is_still_owed(make_pipe
     assert pipeline.published == ["hipchat/checkout/ops-room/r"]
     (result,) = await pipeline.all_results()
     assert (result["event_id"], result["outcome"], result["reason"]) == ("f", "skipped", "superseded")
+
+
+async def test_a_firing_that_comes_after_its_resolved_is_not_told(make_pipeline, event):
+    """Workers are not equally fast: a firing entry that is older than a dispatched resolved one is superseded."""
+    pipeline = make_pipeline()
+    now = int(await pipeline.ledger.now() * 1000)
+    await pipeline.send(event(id="r", rule="cpu", status="resolved"), entries=[f"{now}-5"])
+    await pipeline.send(event(id="f", rule="cpu"), entries=[f"{now}-4"])
+    await pipeline.send(event(id="new", rule="cpu"), entries=[f"{now}-6"])
+    assert pipeline.published == ["hipchat/checkout/ops-room/r"]
+    (result,) = await pipeline.all_results()
+    assert (result["event_id"], result["outcome"], result["reason"]) == ("f", "skipped", "superseded")
+    await pipeline.deliver()
+    assert pipeline.published == ["hipchat/checkout/ops-room/new"]
+
+
+async def test_settings_that_cannot_be_read_fail_at_once_and_alone(make_pipeline, event):
+    """A destination whose stored settings this version cannot read gives a result in words; the others are owed."""
+    broken = Destination("checkout", "broken", "hipchat", None, problem="settings.token: is required")
+    pipeline = make_pipeline(room("good"), broken)
+    await pipeline.send(event())
+    (result,) = await pipeline.all_results()
+    assert (result["outcome"], result["reason"], result["detail"]) == ("failed", "bad_settings", broken.problem)
+    assert pipeline.published == ["hipchat/checkout/good/e1"]
+
+
+async def test_dispatch_waits_while_redis_is_away(make_pipeline, event):
+    """A batch from a Celery producer is nowhere else, so it waits for Redis and is then owed once."""
+
+    class Away:
+        """Destinations that cannot be looked up the first time."""
+
+        def __init__(self, there):
+            self.there, self.asked = there, 0
+
+        async def lookup(self, apps):
+            self.asked += 1
+            if self.asked == 1:
+                raise ConnectionError("Redis is away")
+            return await self.there.lookup(apps)
+
+    pipeline = make_pipeline()
+    pipeline.dispatcher = Dispatcher(
+        pipeline.ledger,
+        Away(pipeline.destinations),
+        pipeline.stream,
+        pipeline.publish,
+        pipeline.deliverer.supersede,
+        max_event_bytes=1000,
+    )
+    report = await pipeline.send(event())
+    assert report.owed == 1
+    assert len(pipeline.published) == 1
 
 
 def test_arrival_is_the_entrys_own_time_where_that_is_sane():

@@ -85,11 +85,11 @@ async def test_what_is_no_command_file(carrier, tmp_path, name):
 
 
 async def test_device_is_refused(carrier):
-    """A device is neither a FIFO nor a file: ADDRESS, and it is not opened."""
+    """A device is no FIFO: ADDRESS, and it is not opened."""
     reply = await carrier.carry(CommandLine(path="/dev/null", line=LINE))
 
     assert reply.failure is Failure.ADDRESS
-    assert reply.detail == "the command file is neither a FIFO nor a file"
+    assert reply.detail == "the command file is not a FIFO; Nagios makes it when check_external_commands is on"
 
 
 async def test_line_that_is_too_long_is_refused(carrier, fifo):

@@ -27,7 +27,6 @@ from worker.retry import RetryPolicy
 
 __all__ = [
     "EXCERPT_CHARS",
-    "FIRING_DEADLINE_S",
     "Channel",
     "ChannelSettings",
     "HttpUrl",
@@ -100,7 +99,6 @@ def json_body(value: Any) -> bytes:
         return json.dumps(value).encode()
 
 
-FIRING_DEADLINE_S = 3600.0
 DEFAULT_RETRY = RetryPolicy()
 
 
@@ -122,8 +120,8 @@ class Channel:
     limits: Callable[[Any], tuple[Limit, ...]] = no_limits
     """(settings) -> the limits that the vendor publishes."""
     retry: RetryPolicy = DEFAULT_RETRY
-    deadline_s: float = FIRING_DEADLINE_S
-    """How long after it came an alert is still worth delivering, in seconds."""
+    deadline_s: float | None = None
+    """How long after it came an alert is still worth delivering, in seconds; None: what the operator set."""
     idempotent: bool = False
     """Whether the vendor knows a repeated message by a key of ours, so that one of unknown fate may be sent again."""
     keeps_thread: bool = False

@@ -172,6 +172,16 @@ class Ledger:
         """Give a sign of life; returns how many of them are still held."""
         return int(await self._run("renew", [self._limits.lease_ms, *leases])) if leases else 0
 
+    async def defer(self, refs: Sequence[str], delay_ms: int) -> None:
+        """Wake these again in `delay_ms`: there is no place for them now."""
+        if refs:
+            await self._run("defer", [delay_ms, *refs])
+
+    async def drop(self, leases: Sequence[str]) -> None:
+        """Take off the ledger what has no event any more."""
+        if leases:
+            await self._run("drop", leases)
+
     async def release(self, leases: Sequence[str]) -> None:
         """Hand back what was not begun: due at once."""
         if leases:
@@ -205,7 +215,7 @@ class Ledger:
         return await self._scripts[name](keys=[], args=[self._prefix, *args])
 
 
-_NAMES = ("dispatch", "claim", "settle", "wake", "renew", "release")
+_NAMES = ("dispatch", "claim", "settle", "wake", "renew", "release", "defer", "drop")
 
 
 def _script(redis: Redis, name: str) -> AsyncScript:

@@ -1,6 +1,7 @@
 // PagerDuty's incidents, Nagios' table, web hooks, and the log of everything.
-import { h, link, linked, pretty, refusal, statusBadge, text, when } from "./dom.js";
+import { h, keyOf, link, linked, once, place, pretty, refusal, statusBadge, text, when } from "./dom.js";
 
+const SHOWN = 150;
 const SEVERITIES = { critical: "bad", error: "bad", warning: "warn", info: "" };
 
 function fold(arrivals) {
@@ -35,8 +36,11 @@ function incident(item) {
   );
 }
 
+const refusals = (arrivals) => arrivals.filter((one) => !one.accepted).reverse().slice(0, 50).map((one) => once(`refusal ${keyOf(one)}`, () => refusal(one)));
+
 export function pagerduty(arrivals) {
-  return [...fold(arrivals).map(incident), ...arrivals.filter((one) => !one.accepted).reverse().slice(0, 50).map(refusal)];
+  const incidents = fold(arrivals).slice(0, SHOWN);
+  return [...incidents.map((one) => once(`incident ${one.to} ${one.key} ${one.opened} ${one.changed} ${one.events}`, () => incident(one))), ...refusals(arrivals)];
 }
 
 const SERVICE = ["OK", "WARNING", "CRITICAL", "UNKNOWN"];
@@ -60,14 +64,24 @@ export function nagios(arrivals) {
       latest.set(key, { ...check, at: arrival.at, via: arrival.channel.toUpperCase(), times });
     }
   }
-  const rows = [...latest.values()].reverse().map((check) => h("tr", {},
+  const rows = [...latest].reverse().map(([key, check]) => once(`check ${key} ${check.at} ${check.times}`, () => row(check)));
+  return [rows.length ? table(rows) : null, ...refusals(arrivals)];
+}
+
+function row(check) {
+  return h("tr", {},
     h("td", {}, text(check.host)), h("td", {}, text(check.service) || h("span", { class: "soft" }, "host check")),
     h("td", { class: `state s${check.state}` }, text((check.service ? SERVICE : HOST)[check.state])),
-    h("td", {}, when(check.at)), h("td", { class: "soft" }, `${check.via} ×${check.times}`), h("td", {}, ...linked(text(check.output).replaceAll("\\n", "\n"))),
-  ));
-  const head = h("tr", {}, ["Host", "Service", "Status", "Last check", "By", "Status information"].map((name) => h("th", {}, name)));
-  return [rows.length ? h("div", { class: "card checks" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows))) : null,
-    ...arrivals.filter((one) => !one.accepted).reverse().slice(0, 50).map(refusal)];
+    h("td", {}, when(check.at)), h("td", { class: "soft" }, `${check.via} ×${check.times}`),
+    h("td", { class: "output" }, ...linked(text(check.output).replaceAll("\\n", "\n"))),
+  );
+}
+
+function table(rows) {
+  const titles = ["Host", "Service", "Status", "Last check", "By", "Status information"];
+  const body = once("checks body", () => h("tbody"));
+  place(body, rows);
+  return once("checks", () => h("div", { class: "card checks" }, h("table", {}, h("thead", {}, h("tr", {}, titles.map((name) => h("th", { scope: "col" }, name)))), body)));
 }
 
 export function webhook(arrival) {
@@ -80,11 +94,13 @@ export function webhook(arrival) {
   );
 }
 
+function entry(arrival) {
+  const details = h("details", {}, h("summary", {}, when(arrival.at), h("span", {}, arrival.channel), h("span", { title: arrival.to }, arrival.to || "–"),
+    h("span", {}, statusBadge(arrival)), h("span", { class: "soft", title: arrival.note }, arrival.note || arrival.line)));
+  details.addEventListener("toggle", () => details.children.length < 2 && details.append(pretty(arrival)));
+  return details;
+}
+
 export function log(arrivals) {
-  return h("div", { class: "card log" }, arrivals.map((arrival) => {
-    const details = h("details", {}, h("summary", {}, when(arrival.at), h("span", {}, arrival.channel), h("span", { title: arrival.to }, arrival.to || "–"),
-      h("span", {}, statusBadge(arrival)), h("span", { class: "soft", title: arrival.note }, arrival.note || arrival.line)));
-    details.addEventListener("toggle", () => details.children.length < 2 && details.append(pretty(arrival)));
-    return details;
-  }));
+  return place(once("log", () => h("div", { class: "card log" })), arrivals.map((one) => once(`log ${keyOf(one)}`, () => entry(one))));
 }

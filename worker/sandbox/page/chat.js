@@ -26,7 +26,7 @@ export function hipchat(arrival) {
   const html = (body.message_format || "html") === "html" && !(arrival.line || "").includes("/message");
   const color = COLORS.includes(body.color) ? body.color : "yellow";
   return h("article", { class: `said ${color}` },
-    h("div", { class: "who" }, text(body.from) || "token", h("small", {}, arrival.to)),
+    h("div", { class: "who" }, "Bellhop", text(body.from) ? h("small", {}, text(body.from)) : null, h("small", {}, arrival.to)),
     h("div", { class: html ? "what html" : "what" }, ...(html ? safeHtml(body.message) : linked(body.message)), hipchatCard(body.card)),
     h("div", { class: "row" }, body.notify === true ? h("span", { class: "bell", title: "people in the room are notified" }, "notify") : null, when(arrival.at)),
   );

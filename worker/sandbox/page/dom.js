@@ -11,6 +11,31 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Gives `parent` these children and leaves alone those that it has already: what is open, focused or selected stays so.
+export function place(parent, ...children) {
+  const wanted = children.flat().filter(Boolean);
+  const staying = new Set(wanted);
+  for (const child of [...parent.childNodes]) if (!staying.has(child)) child.remove();
+  wanted.forEach((child, at) => parent.childNodes[at] === child || parent.insertBefore(child, parent.childNodes[at] ?? null));
+  return parent;
+}
+
+// The element of this key from the drawing before, or else a new one.
+let before = new Map();
+let now = new Map();
+
+export function once(key, make) {
+  if (!now.has(key)) now.set(key, before.get(key) ?? make());
+  return now.get(key);
+}
+
+export function beginDrawing() {
+  before = now;
+  now = new Map();
+}
+
+export const keyOf = (arrival) => `${arrival.number} ${arrival.at}`;
+
 export const text = (value) => (value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
 
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });

@@ -43,7 +43,23 @@ export function start() {
     const share = Number($("fault-share").value);
     ask("POST", { ...rule, ...(channel && { channel }), ...(share < 1 && { share }) });
   } } }, name, h("small", {}, hint))));
-  $("fault-clear").addEventListener("click", () => ask("DELETE"));
-  $("show-faults").addEventListener("click", () => $("faults").classList.toggle("shown"));
-  document.addEventListener("keydown", (event) => event.key === "Escape" && $("faults").classList.remove("shown"));
+  $("fault-clear").addEventListener("click", async () => {
+    await ask("DELETE");
+    $("fault-channel").focus();  // the button is gone
+  });
+  $("show-faults").addEventListener("click", () => {
+    show(!$("faults").classList.contains("shown"));
+    if ($("faults").classList.contains("shown")) $("fault-channel").focus();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !$("faults").classList.contains("shown")) return;
+    show(false);
+    $("show-faults").focus();
+  });
+}
+
+// On a narrow screen the panel is a sheet over the page.
+function show(shown) {
+  $("faults").classList.toggle("shown", shown);
+  $("show-faults").setAttribute("aria-expanded", String(shown));
 }

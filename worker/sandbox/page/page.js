@@ -1,7 +1,7 @@
 // What arrived, asked for once a second, drawn one channel at a time.
 import { log, nagios, pagerduty, webhook } from "./boards.js";
 import { hipchat, slack } from "./chat.js";
-import { h } from "./dom.js";
+import { beginDrawing, h, keyOf, once, place } from "./dom.js";
 import { refresh, start as startFaults } from "./faults.js";
 import { inbox } from "./mail.js";
 
@@ -31,13 +31,16 @@ let view = VIEWS.find((one) => `#${one.name}` === location.hash) || VIEWS[0];
 const sum = (channels, key) => Object.entries(stats.channels).filter(([name]) => !channels || channels.includes(name)).reduce((total, [, counts]) => total + counts[key], 0);
 const mine = (one) => arrivals.filter((arrival) => !one.channels || one.channels.includes(arrival.channel));
 
+const tabs = VIEWS.map((one) => [one, h("button", { type: "button", class: `tab tab-${one.name}`, on: { click: () => open(one) } })]);
+
 function drawTabs() {
-  document.getElementById("tabs").replaceChildren(...VIEWS.filter((one) => one.name !== "other" || sum(one.channels, "arrived")).map((one) => {
+  for (const [one, tab] of tabs) {
     const bad = sum(one.channels, "refused") + sum(one.channels, "unanswered");
-    return h("button", { type: "button", class: `tab tab-${one.name}`, "aria-current": String(one === view), on: { click: () => open(one) } },
-      one.label, h("span", { class: "count" }, sum(one.channels, "arrived").toLocaleString("en")),
-      bad ? h("span", { class: "bad", title: "refused or unanswered" }, `${bad.toLocaleString("en")} ✕`) : null);
-  }));
+    tab.hidden = one.name === "other" && !sum(one.channels, "arrived");
+    tab.setAttribute("aria-current", String(one === view));
+    tab.replaceChildren(one.label, h("span", { class: "count" }, sum(one.channels, "arrived").toLocaleString("en")),
+      ...(bad ? [h("span", { class: "bad", title: "refused or unanswered" }, `${bad.toLocaleString("en")} ✕`)] : []));
+  }
 }
 
 function open(one) {
@@ -51,28 +54,34 @@ function open(one) {
 function filters(found) {
   const places = [...new Set(found.map((arrival) => arrival.to).filter(Boolean))].slice(-14);
   if (view.whole || places.length < 2) return null;
-  const pick = (to, label) => h("button", { type: "button", class: "chip", "aria-pressed": String(only === to), on: { click: () => { only = to; draw(true); } } }, label);
-  return h("div", { class: "filters" }, pick(null, "all"), places.map((to) => pick(to, to)));
+  const pick = (to, label) => {
+    const chip = once(`filter ${view.name} ${to}`, () => h("button", { type: "button", class: "chip", on: { click: () => { only = to; draw(true); } } }, label));
+    chip.setAttribute("aria-pressed", String(only === to));
+    return chip;
+  };
+  return place(once(`filters ${view.name}`, () => h("div", { class: "filters" })), pick(null, "all"), places.map((to) => pick(to, to)));
 }
 
 function empty() {
   const hints = { hipchat: "/v2/room/Ops%20Room/notification", slack: "/services/T000/B000/secret", pagerduty: "/v2/enqueue", nagios: "/nrdp/", webhook: "/hook/anything" };
   const address = view.name === "email" ? `SMTP on port ${about?.smtp_port ?? "…"}` : `${about?.url ?? ""}${hints[view.name] ?? ""}`;
-  return h("div", { class: "empty" }, h("strong", {}, "Nothing has arrived yet"), "Point a destination here: ", h("code", {}, address));
+  return once(`empty ${address}`, () => h("div", { class: "empty" }, h("strong", {}, "Nothing has arrived yet"), "Point a destination here: ", h("code", {}, address)));
 }
 
 function draw(atEnd = false) {
   const found = mine(view);
-  const shown = found.filter((arrival) => only === null || arrival.to === only).slice(-SHOWN);
+  const shown = view.whole ? found : found.filter((arrival) => only === null || arrival.to === only).slice(-SHOWN);
   const nearEnd = main.scrollHeight - main.scrollTop - main.clientHeight < 80;
-  main.replaceChildren(h("section", { class: view.name === "hipchat" ? "view room" : "view" }, filters(found), body(shown)));
+  beginDrawing();
+  const section = once(`view ${view.name}`, () => h("section", { class: view.name === "hipchat" ? "view room" : "view" }));
+  place(main, place(section, filters(found), body(shown)));
   if (view.chat && (atEnd === true || nearEnd)) main.scrollTop = main.scrollHeight;
 }
 
 function body(shown) {
   if (!shown.length) return empty();
   if (view.whole) return view.whole(shown);
-  if (view.each) return (view.chat ? shown : [...shown].reverse()).map(view.each);
+  if (view.each) return (view.chat ? shown : [...shown].reverse()).map((one) => once(`${view.name} ${keyOf(one)}`, () => view.each(one)));
   return log([...shown].reverse());
 }
 
@@ -82,20 +91,39 @@ async function read(path) {
   return answer.json();
 }
 
+// Another sandbox may answer here by now: the demo, started again. Its numbers begin anew.
+async function meet() {
+  const found = await read("/api/about");
+  if (JSON.stringify(found) === JSON.stringify(about)) return;
+  about = found;
+  startOver();
+  drawAddresses();
+}
+
+function startOver() {
+  arrivals = [];
+  last = 0;
+  stats = { channels: {} };
+}
+
 async function look() {
-  about ??= await read("/api/about");
+  await meet();
   const news = await read(`/api/arrivals?since=${last}&newest=1&limit=${KEPT}`);
-  if (news.last < last) arrivals = [];  // another sandbox answers here now
+  if (news.last < last) {
+    startOver();
+    return look();
+  }
   const before = arrivals.length;
   arrivals = arrivals.filter((one) => one.number > news.cleared);
   const changed = news.arrivals.length > 0 || arrivals.length !== before || !stats.last;
-  arrivals.push(...news.arrivals);
+  arrivals.push(...news.arrivals.filter((one) => one.number > last));  // Clear may have looked meanwhile
   arrivals = arrivals.slice(-KEPT * 3);
   last = news.last;
-  if (!changed) return;
+  if (!changed) return undefined;
   stats = await read("/api/stats");
   drawTabs();
   if (news.arrivals.length === 0 || news.arrivals.some((one) => !view.channels || view.channels.includes(one.channel))) draw(before === 0);
+  return undefined;
 }
 
 async function loop() {
@@ -104,18 +132,21 @@ async function loop() {
       await look();
       await refresh();
     }
-    live.textContent = "live";
-    live.className = "live";
+    tell("live", "live");
   } catch {
-    live.textContent = "not answering";
-    live.className = "live lost";
+    tell("not answering", "live lost");
   }
   setTimeout(loop, EVERY_MS);
 }
 
-async function addresses() {
-  about = await read("/api/about").catch(() => null);
-  if (!about) return;
+// Only news: a screen reader says it each time.
+function tell(words, kind) {
+  if (live.textContent === words) return;
+  live.textContent = words;
+  live.className = kind;
+}
+
+function drawAddresses() {
   const host = new URL(about.url).hostname;
   const chips = [["HTTP", about.url], ["SMTP", `${host}:${about.smtp_port}`], ["NSCA", `${host}:${about.nsca_port}`]];
   document.getElementById("addresses").replaceChildren(...chips.map(([name, where]) => h("span", { class: "chip" }, `${name} `, h("code", {}, where))));
@@ -128,7 +159,7 @@ document.getElementById("clear").addEventListener("click", async () => {
 });
 
 startFaults();
+document.getElementById("tabs").append(...tabs.map(([, tab]) => tab));
 drawTabs();
 draw();
-await addresses();
 loop();

@@ -23,6 +23,11 @@ local function as_sent(entry, event)
   return string.sub(event, 1, 65536)
 end
 
+local function hold(ref)
+  redis.call('ZADD', LEASED, now + lease_ms, token .. '|' .. ref)
+  superseded[#superseded + 1] = token .. '|' .. ref
+end
+
 -- A "resolved" that comes while its "firing" is still owed takes its place: nobody is paged for what is over.
 -- The dispatcher holds the firing one under a lease until it has written its result.
 local function supersede(line)
@@ -30,16 +35,31 @@ local function supersede(line)
     local ref = string.sub(item, 2)
     if string.sub(item, 1, 1) == 'f'
       and redis.call('ZREM', WAITING, ref) + redis.call('ZREM', OWED, ref) + redis.call('ZREM', WOKEN, ref) > 0 then
-      redis.call('ZADD', LEASED, now + lease_ms, token .. '|' .. ref)
-      superseded[#superseded + 1] = token .. '|' .. ref
+      hold(ref)
     end
   end
+end
+
+-- Whether a "resolved" that came later was dispatched already (another worker was faster, or this entry was taken over
+-- from one that died): then the firing one is over, and must not be told after it.
+local function overtaken(entry, app, digest, flag)
+  local ms, sequence = string.match(entry, '^(%d+)%-(%d+)$')
+  if not ms then return false end
+  local key = prefix .. ':resolved:' .. app .. '/' .. digest
+  local last = redis.call('GET', key)
+  local last_ms, last_sequence = string.match(last or '0-0', '^(%d+)%-(%d+)$')
+  ms, sequence, last_ms, last_sequence = tonumber(ms), tonumber(sequence), tonumber(last_ms), tonumber(last_sequence)
+  local older = ms < last_ms or (ms == last_ms and sequence < last_sequence)
+  if flag == 'r' and not older then redis.call('SET', key, entry, 'PX', repeat_ms) end
+  return flag == 'f' and older
 end
 
 local function owe(ref, digest, flag)
   local _, app, destination = parts(ref)
   local line = line_key(app, destination, digest)
-  if redis.call('RPUSH', line, flag .. ref) == 1 then
+  local place = redis.call('RPUSH', line, flag .. ref)
+  redis.call('PEXPIRE', line, retention_ms)
+  if place == 1 then
     redis.call('ZADD', WOKEN, now + wake_ms, ref)
     woken[#woken + 1] = ref
     return
@@ -53,6 +73,7 @@ for _ = 1, tonumber(ARGV[10]) do
   local key = event_key(app, id)
   local seen = redis.call('HMGET', key, 'entry', 'at')
   local fresh = not seen[1] or now - seen[2] >= repeat_ms
+  local over = fresh and overtaken(entry, app, digest, flag)
   if fresh then
     if seen[1] then redis.call('DEL', key) end
     redis.call('HSET', key, 'event', event, 'entry', entry, 'at', now, 'line', digest, 'to', to)
@@ -67,7 +88,7 @@ for _ = 1, tonumber(ARGV[10]) do
   end
   for _ = 1, tonumber(take()) do
     local ref = take()
-    if fresh then owe(ref, digest, flag) end
+    if over then hold(ref) elseif fresh then owe(ref, digest, flag) end
   end
   for _ = 1, tonumber(take()) do
     local destination, record, result = take(), take(), take()
@@ -79,6 +100,7 @@ for _ = 1, tonumber(ARGV[10]) do
   if string.find(entry, '^%d+%-%d+$') then entries[#entries + 1] = entry end
 end
 
+redis.call('ZREMRANGEBYSCORE', prefix .. ':recent', '-inf', now - retention_ms)
 if #entries > 0 then
   -- The group may be gone (a deleted stream, a flushed Redis); acknowledging is then for nobody.
   redis.pcall('XACK', prefix .. ':events', group, unpack(entries))

@@ -8,9 +8,9 @@ local function wake(ref)
   woken[#woken + 1] = ref
 end
 
-local function due(set)
+local function due(set, before)
   if #woken >= room then return {} end
-  return redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, room - #woken)
+  return redis.call('ZRANGEBYSCORE', set, '-inf', before or now, 'LIMIT', 0, room - #woken)
 end
 
 for _, member in ipairs(due(LEASED)) do
@@ -32,4 +32,9 @@ for _, ref in ipairs(due(OWED)) do
   wake(ref)
 end
 for _, ref in ipairs(due(WOKEN)) do wake(ref) end
+-- What stood before it should be settled long ago; whatever became of that, nothing waits for ever.
+for _, ref in ipairs(due(WAITING, now - 86400000)) do
+  redis.call('ZREM', WAITING, ref)
+  wake(ref)
+end
 return {woken, ended}

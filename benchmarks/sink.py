@@ -1,0 +1,99 @@
+"""A counting HTTP sink: answers 204 to every POST and remembers when each path was posted to last.
+
+`python -m benchmarks.sink` listens on a free port of the loopback and prints it. GET `/stats` tells the count and the
+first and last arrival, `/arrivals` the last arrival by path, `/reset` forgets all. Times are the machine's monotonic
+seconds, which all processes of a Linux machine share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import Any
+
+import orjson
+import uvloop
+
+HEAD_END = b"\r\n\r\n"
+LENGTH = b"content-length:"
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+class Tally:
+    """What has arrived."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all."""
+        self.count, self.first, self.last = 0, 0.0, 0.0
+        self.by_path: dict[str, float] = {}
+
+    def add(self, path: str) -> None:
+        """Count one arrival, now."""
+        self.last = time.monotonic()
+        self.first = self.first or self.last
+        self.count += 1
+        self.by_path[path] = self.last
+
+    def answer(self, path: str) -> Any:
+        """What a GET is told."""
+        if path == "/reset":
+            self.reset()
+        if path == "/arrivals":
+            return self.by_path
+        return {"count": self.count, "first": self.first, "last": self.last}
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection; as little of HTTP as keeps the sink from being what is measured."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._buffer = b""
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep where answers go."""
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that is there whole."""
+        self._buffer += data
+        while (end := self._buffer.find(HEAD_END)) >= 0:
+            head = self._buffer[:end]
+            whole = end + len(HEAD_END) + content_length(head)
+            if len(self._buffer) < whole:
+                return
+            self._buffer = self._buffer[whole:]
+            self._transport.write(self._answer(head))
+
+    def _answer(self, head: bytes) -> bytes:
+        method, path, _ = head.split(b" ", 2)
+        if method == b"POST":
+            self._tally.add(path.decode())
+            return NO_CONTENT
+        body = orjson.dumps(self._tally.answer(path.decode()))
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def content_length(head: bytes) -> int:
+    """How many bytes follow a request's head."""
+    lower = head.lower()
+    at = lower.find(LENGTH)
+    return int(lower[at + len(LENGTH) :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+
+
+async def serve() -> None:
+    """Listen, say where, and answer until the process is ended."""
+    tally = Tally()
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(tally), "127.0.0.1", 0, backlog=4096)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve())

@@ -1,0 +1,74 @@
+"""A real Chromium, a sandbox on free ports, and visitors of its page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from browser.sender import Sender
+from browser.visitor import Visitor
+from playwright.async_api import async_playwright
+
+from config.settings import Settings
+from worker.sandbox.options import Options
+from worker.sandbox.server import Sandbox
+from worker.transports.carrier import Carrier
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DESK = {"width": 1280, "height": 800}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser():
+    """Debian's Chromium without a window, with a profile that is gone afterwards."""
+    if not CHROMIUM.exists():
+        pytest.skip("Debian package chromium is not installed")
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=QUIET)
+        yield chromium
+        await chromium.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def box():
+    """A sandbox; its rate limits are off."""
+    async with Sandbox(options=Options(hipchat_requests=None, hipchat_messages=None)) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sender(box):
+    """What sends to it."""
+    carrier = Carrier(Settings(allowed_addresses=["127.0.0.0/8"]))
+    async with aiohttp.ClientSession() as session:
+        yield Sender(box, carrier, session)
+    await carrier.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser, box):
+    """Open the page; afterwards nobody may have complained, and nothing may have been asked of anybody else."""
+    visitors, contexts = [], []
+
+    async def arrive(place="", *, url=None, **options):
+        settings = {"viewport": DESK, "locale": "en-GB", "timezone_id": "UTC", "color_scheme": "light", **options}
+        contexts.append(await browser.new_context(**settings))
+        visitors.append(await Visitor.arrive(contexts[-1], url or box.url, place))
+        return visitors[-1]
+
+    yield arrive
+    for context in contexts:
+        await context.close()
+    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    assert [request for visitor in visitors for request in visitor.strangers()] == []

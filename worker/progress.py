@@ -1,0 +1,169 @@
+"""Where a delivery stands: whether it may be attempted at all, and what follows from an attempt. Pure.
+
+Clock and dice are arguments; `worker.retry.decide` says when the next attempt is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from worker.attempt import Attempted
+from worker.channels.channel import Channel
+from worker.models import Attempt, Delivery, Destination, Kind, Notice, OnAmbiguous, Outcome, Progress, Reason
+from worker.results import Fate
+from worker.retry import RetryPolicy, asked_until, decide
+from worker.routes import Route
+
+LATE_AFTER_S: Final = 60.0
+"""From when on a message says how late it is."""
+RESOLVED_DEADLINE_S: Final = 86_400.0
+"""How long a "resolved" is worth delivering at the least: until it comes an incident stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRules:
+    """What an operator sets about deliveries. Times in seconds."""
+
+    firing_deadline_s: float = 3600.0
+    in_flight: int = 1000
+    in_flight_each: int = 100
+    """Per destination, so that one that hangs cannot take all the places."""
+
+
+def refusal(
+    delivery: Delivery, destination: Destination | None, route: Route | None, rules: DeliveryRules
+) -> Progress | None:
+    """Why this delivery is not attempted, already settled; None where it may be."""
+
+    def settled(outcome: Outcome, reason: Reason, detail: str) -> Progress:
+        return Progress(delivery, delivery.attempts, reason, outcome, detail=detail)
+
+    where = f"{delivery.id.app}/{delivery.id.destination}"
+    if destination is None:
+        return settled(Outcome.FAILED, Reason.NO_DESTINATION, f"{where} was deleted since the event came")
+    if route is None:
+        return settled(Outcome.FAILED, Reason.BAD_SETTINGS, destination.problem)
+    if not destination.enabled:
+        return settled(Outcome.SKIPPED, Reason.DISABLED, f"{where} was disabled since the event came")
+    if delivery.ambiguous >= ambiguous_allowed(route):
+        detail = f"sent {delivery.ambiguous} times without an answer; not again, so that nobody sees it more often"
+        return settled(Outcome.FAILED, Reason.NO_ANSWER, detail)
+    if delivery.claimed_at > deadline_of(delivery, route.channel, rules):
+        last = f"; the last: {delivery.attempts[-1].detail}" if delivery.attempts else ""
+        detail = f"its deadline passed after {len(delivery.attempts)} attempts{last}"
+        return settled(Outcome.FAILED, Reason.EXPIRED, detail)
+    return None
+
+
+def superseded(delivery: Delivery, attempts: tuple[Attempt, ...]) -> Progress:
+    """Settled because its condition is over."""
+    detail = "its condition was resolved while it was still owed; the resolved alert is delivered in its place"
+    return Progress(delivery, attempts, Reason.SUPERSEDED, Outcome.SKIPPED, detail=detail)
+
+
+def notice_of(delivery: Delivery, thread: str | None) -> Notice:
+    """What the channel is asked to say."""
+    late = delivery.claimed_at - delivery.event.received_at
+    return Notice(
+        event=delivery.event,
+        delivery_id=str(delivery.id),
+        attempt=next_number(delivery.attempts),
+        now=delivery.claimed_at,
+        late_s=late if late > LATE_AFTER_S else 0.0,
+        thread_ref=thread,
+    )
+
+
+def outcome_of(
+    delivery: Delivery, route: Route, attempted: Attempted, *, now: float, rules: DeliveryRules, jitter: float
+) -> Progress:
+    """Where the delivery stands after this attempt.
+
+    Args:
+        delivery: as it was claimed.
+        route: where it went.
+        attempted: what came of it.
+        now: epoch seconds by the ledger's clock, after the attempt.
+        rules: the operator's.
+        jitter: evenly drawn from [0, 1).
+    """
+    verdict = attempted.verdict
+    number = next_number(delivery.attempts)
+    due = decide(
+        policy_of(route),
+        attempt=number,
+        ambiguous=delivery.ambiguous + (verdict.kind is Kind.AMBIGUOUS),
+        verdict=verdict,
+        now=now,
+        deadline=deadline_of(delivery, route.channel, rules),
+        jitter=jitter,
+    )
+    this = Attempt(
+        number=number,
+        at=delivery.claimed_at,
+        elapsed_ms=round(attempted.elapsed_ms, 1),
+        kind=verdict.kind,
+        reason=verdict.reason,
+        status_code=verdict.status_code,
+        detail=verdict.detail,
+        retry_at=due,
+    )
+    delivered = verdict.kind is Kind.DELIVERED
+    return Progress(
+        delivery=delivery,
+        attempts=(*delivery.attempts, this),
+        reason=verdict.reason,
+        outcome=Outcome.DELIVERED if delivered else Outcome.FAILED if due is None else None,
+        due_at=due,
+        detail=verdict.detail,
+        status_code=verdict.status_code,
+        provider_ref=verdict.provider_ref,
+        hold_until=None if delivered else asked_until(verdict, now),
+        keep_thread=delivered and route.channel.keeps_thread and delivery.event.firing,
+    )
+
+
+def died(attempts: Sequence[Attempt], now: float) -> Attempt:
+    """The attempt during which a worker died: whether it arrived nobody knows."""
+    detail = "the worker died or lost its lease while it was under way"
+    return Attempt(next_number(attempts), now, 0.0, Kind.AMBIGUOUS, Reason.NO_ANSWER, None, detail)
+
+
+def next_number(attempts: Sequence[Attempt]) -> int:
+    """The number of the attempt that comes next."""
+    return attempts[-1].number + 1 if attempts else 1
+
+
+def deadline_of(delivery: Delivery, channel: Channel, rules: DeliveryRules) -> float:
+    """Until when the alert is worth delivering, in epoch seconds."""
+    lasts = channel.deadline_s or rules.firing_deadline_s
+    if not delivery.event.firing:
+        lasts = max(lasts, RESOLVED_DEADLINE_S)
+    return delivery.event.received_at + lasts
+
+
+def ambiguous_allowed(route: Route) -> int:
+    """How many attempts of unknown fate there may be in all."""
+    if route.channel.idempotent:
+        return route.channel.retry.attempts
+    return 1 if route.destination.on_ambiguous is OnAmbiguous.STOP else route.channel.retry.ambiguous_attempts
+
+
+def policy_of(route: Route) -> RetryPolicy:
+    """The channel's retry policy with the destination's word on messages of unknown fate."""
+    return replace(route.channel.retry, ambiguous_attempts=ambiguous_allowed(route))
+
+
+def in_words(progress: Progress, fate: Fate = Fate.WRITTEN) -> str:
+    """`delivered, 204 in 12 ms, attempt 1` or `attempt 2: server_error 503; again 4.0 s later`."""
+    if fate is Fate.LOST:
+        return "its lease had ended; another worker has it"
+    status = f" {progress.status_code}" if progress.status_code else ""
+    if progress.outcome is Outcome.DELIVERED:
+        return f"delivered,{status} in {progress.attempts[-1].elapsed_ms:.0f} ms, attempt {len(progress.attempts)}"
+    if progress.outcome is not None:
+        return f"{progress.outcome}: {progress.reason}{status}; {progress.detail}"[:300]
+    wait = (progress.due_at or 0) - progress.attempts[-1].at
+    return f"attempt {len(progress.attempts)}: {progress.reason}{status}; again {wait:.1f} s later"
