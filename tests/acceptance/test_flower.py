@@ -71,7 +71,7 @@ def test_flower_shows_why_a_delivery_failed(bellhop, vendors, flower):
 
 
 def test_flower_shows_no_secret(bellhop, vendors, certificate, flower):
-    """Neither arguments nor results of any task hold a token, a secret address or a password, nor the message itself."""
+    """Neither arguments nor results of any task hold a token, a secret address, a password or the message itself."""
     kinds = everywhere(vendors, "unseen", certificate)
     bellhop.apply({"unseen": kinds})
     vendors.break_down("hipchat", "unseen", status=401, times=1)

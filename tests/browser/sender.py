@@ -19,8 +19,6 @@ from worker.sandbox.server import Sandbox
 from worker.transports.carrier import Carrier
 
 TOKEN = {"Authorization": f"Bearer {demo.TOKEN}"}
-NOON = 1_767_265_200.0
-"""1 January 2026 at 11:00 UTC, for alerts that must look the same in every run."""
 _NUMBERS = count(1)
 
 

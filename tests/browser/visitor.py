@@ -17,8 +17,10 @@ class Visitor:
         self._url = url
         self.requests: list[str] = []
         self.complaints: list[str] = []
+        self.loads = 0
         page.on("request", self._note_request)
         page.on("console", self._note_console)
+        page.on("load", self._note_load)
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
 
     @classmethod
@@ -51,6 +53,9 @@ class Visitor:
 
     def _note_request(self, request: Request) -> None:
         self.requests.append(request.url)
+
+    def _note_load(self, _: Page) -> None:
+        self.loads += 1
 
     def _note_console(self, message: ConsoleMessage) -> None:
         # Within a mail's cage the browser says of each thing that it has kept from running: there that is no fault.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fakeredis
 import pytest
 
-from worker.embedded_redis import EmbeddedRedis
 from worker.stores.connection import async_redis
 
 
@@ -17,17 +16,10 @@ async def redis():
     await client.aclose()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """A real server for the whole session."""
-    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as running:
-        yield running
-
-
 @pytest.fixture
-async def real_redis(server):
+async def real_redis(redis_server):
     """A client for the real server, emptied before each test."""
-    client = async_redis(server.url)
+    client = async_redis(redis_server.url)
     await client.flushall()
     yield client
     await client.aclose()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from typing import Self
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -14,7 +15,6 @@ from typer.testing import CliRunner
 
 from config.settings import settings
 from worker.commands import apps, destinations
-from worker.embedded_redis import EmbeddedRedis
 from worker.stores.connection import sync_redis
 
 TOKEN = "aBcDeFgHiJ" * 4
@@ -27,20 +27,13 @@ apps:
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A real Redis for this module."""
-    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def _shell(monkeypatch, tmp_path, server):
+def _shell(monkeypatch, tmp_path, redis_server):
     """An empty Redis, an empty folder, and settings read anew."""
-    with sync_redis(server.url) as client:
+    with sync_redis(redis_server.url) as client:
         client.flushall()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BELLHOP_REDIS_URL", server.url)
+    monkeypatch.setenv("BELLHOP_REDIS_URL", redis_server.url)
     monkeypatch.setenv("BELLHOP_ALLOWED_ADDRESSES", "127.0.0.0/8")
     settings.cache_clear()
     yield
@@ -205,9 +198,9 @@ def test_without_redis_the_exit_code_is_3_and_the_password_is_not_shown(monkeypa
     assert bellhop(apps.app, "diff", "-", text=FILE).exit_code == 2
 
 
-def test_a_wrong_redis_password_is_told_as_such(monkeypatch, server):
+def test_a_wrong_redis_password_is_told_as_such(monkeypatch, redis_server):
     """Somebody who has the address but not the password learns what is wrong."""
-    monkeypatch.setenv("BELLHOP_REDIS_URL", f"redis://:wrong@127.0.0.1:{server._running.port}/0")
+    monkeypatch.setenv("BELLHOP_REDIS_URL", f"redis://:wrong@127.0.0.1:{urlsplit(redis_server.url).port}/0")
     settings.cache_clear()
     result = bellhop(apps.app, "list")
     assert result.exit_code == 3

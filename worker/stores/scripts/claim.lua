@@ -23,25 +23,44 @@ local function held(app, destination)
   return nil
 end
 
--- When the vendor's limits let this delivery go. Each limit is a log of departures, taken and reserved, so that in no
--- span of `per` milliseconds there are more than `count`, and whoever has to wait gets a slot of his own.
-local function slot(ref, limits)
-  local go = now
-  for _, limit in ipairs(limits) do
-    local mine = redis.call('ZSCORE', limit.key, ref)
-    if mine then
-      go = math.max(go, tonumber(mine))
-    else
-      redis.call('ZREMRANGEBYSCORE', limit.key, '-inf', now - limit.per)
-      local last = redis.call('ZRANGE', limit.key, -limit.count, -limit.count, 'WITHSCORES')[2]
-      if last then go = math.max(go, tonumber(last) + limit.per) end
-    end
+-- The n-th latest score of a set, or nil where it has fewer.
+local function latest(set, n)
+  return tonumber(redis.call('ZRANGE', set, -n, -n, 'WITHSCORES')[2] or '')
+end
+
+-- When one limit lets this delivery go. `departed` logs who went, `slots` who has to wait and until when; in no span of
+-- `per` milliseconds do more than `count` go, late ones included, and whoever waits has a slot of his own.
+local function slot(limit, ref)
+  redis.call('ZREMRANGEBYSCORE', limit.departed, '-inf', now - limit.per)
+  redis.call('ZREMRANGEBYSCORE', limit.slots, '-inf', now - limit.per)
+  local first = (latest(limit.departed, limit.count) or -limit.per) + limit.per
+  local mine = tonumber(redis.call('ZSCORE', limit.slots, ref) or '')
+  if mine then return math.max(mine, first) end
+  local queued = redis.call('ZCARD', limit.slots)
+  if queued == 0 then return first end
+  local before
+  if queued >= limit.count then
+    before = latest(limit.slots, limit.count)
+  else
+    before = latest(limit.departed, limit.count - queued)
   end
+  return math.max(first, (before or -limit.per) + limit.per)
+end
+
+-- When all limits let this delivery go; its departure or its slot is noted with each.
+local function pass(ref, limits)
+  local go = now
+  for _, limit in ipairs(limits) do go = math.max(go, slot(limit, ref)) end
   for _, limit in ipairs(limits) do
-    redis.call('ZREM', limit.key, ref)
-    -- A departure is logged under the lease's token, so that a retry needs a slot of its own.
-    redis.call('ZADD', limit.key, go, go > now and ref or token .. '|' .. ref)
-    redis.call('PEXPIRE', limit.key, go - now + limit.per)
+    if go > now then
+      redis.call('ZADD', limit.slots, go, ref)
+      redis.call('PEXPIRE', limit.slots, go - now + limit.per)
+    else
+      redis.call('ZREM', limit.slots, ref)
+      -- Under the lease's token: a retry is another departure.
+      redis.call('ZADD', limit.departed, now, token .. '|' .. ref)
+      redis.call('PEXPIRE', limit.departed, limit.per)
+    end
   end
   return go
 end
@@ -49,12 +68,18 @@ end
 while at <= #ARGV do
   local ref, limits = take(), {}
   for i = 1, tonumber(take()) do
-    limits[i] = {key = prefix .. ':limit:' .. take(), count = tonumber(take()), per = tonumber(take())}
+    local key = take()
+    limits[i] = {
+      departed = prefix .. ':departed:' .. key,
+      slots = prefix .. ':slots:' .. key,
+      count = tonumber(take()),
+      per = tonumber(take()),
+    }
   end
   if redis.call('ZREM', WOKEN, ref) == 1 then
     local _, app, destination, id = parts(ref)
     local go = any_holds and held(app, destination) or now
-    if go == now and #limits > 0 then go = slot(ref, limits) end
+    if go == now and #limits > 0 then go = pass(ref, limits) end
     if go > now then
       redis.call('ZADD', OWED, go, ref)
     else

@@ -1,0 +1,176 @@
+"""The ledger's scripts, on fakeredis and on a real server alike."""
+
+from __future__ import annotations
+
+import asyncio
+
+import fakeredis
+import pytest
+
+from worker.channels.channel import Limit
+from worker.events import dump_event, parse_event
+from worker.stores.connection import async_redis
+from worker.stores.ledger import Ledger, LedgerLimits, Owing, Settlement, line_of
+
+LONG = LedgerLimits(lease_ms=60_000, wake_ms=60_000)
+
+
+@pytest.fixture(params=["fake", "real"])
+async def client(request, redis_server):
+    """An empty Redis, in memory and real."""
+    if request.param == "fake":
+        redis = fakeredis.FakeAsyncRedis()
+    else:
+        redis = async_redis(redis_server.url)
+        await redis.flushall()
+    yield redis
+    await redis.aclose()
+
+
+async def owing(ledger, number, *, key="k", status="firing", destination="room"):
+    """One event that is owed to one destination."""
+    fields = {"app": "a", "id": str(number), "title": "t", "status": status, "dedup_key": key}
+    event = parse_event(fields, default_id="", received_at=await ledger.now(), max_bytes=10_000)
+    return Owing(f"celery:{number}", event, dump_event(event), (f"hipchat/a/{destination}/{number}",))
+
+
+def settlement(claim, event, **options):
+    """A settlement of a claim."""
+    return Settlement(lease=claim.lease, record=b"{}", line=line_of(event), **options)
+
+
+async def test_a_delivery_goes_through_all_its_states(client):
+    """Dispatched, claimed, owed again, woken, claimed and settled: in one set at a time, and in none at the end."""
+    ledger = Ledger(client, "t", LONG)
+    owed = await owing(ledger, 1)
+    (ref,) = (await ledger.dispatch([owed])).woken
+    _, (claim,) = await ledger.claim([(ref, ())])
+    assert await ledger.counts() == {"waiting": 0, "owed": 0, "woken": 0, "leased": 1}
+    await ledger.settle([settlement(claim, owed.event, due_ms=1)])
+    assert await ledger.counts() == {"waiting": 0, "owed": 1, "woken": 0, "leased": 0}
+    assert (await ledger.wake(10)).refs == [ref]
+    now, (claim,) = await ledger.claim([(ref, ())])
+    assert abs(now - await ledger.now()) < 5
+    await ledger.settle([settlement(claim, owed.event, result=b'{"outcome":"delivered"}')])
+    assert set((await ledger.counts()).values()) == {0}
+    assert await client.xlen("t:results") == 1
+    assert await client.exists(f"t:line:a/room/{line_of(owed.event)}") == 0
+
+
+async def test_a_delivery_is_claimed_once(client):
+    """Of many workers that claim at the same time one gets it."""
+    ledgers = [Ledger(client, "t", LONG) for _ in range(8)]
+    (ref,) = (await ledgers[0].dispatch([await owing(ledgers[0], 1)])).woken
+    claims = await asyncio.gather(*(ledger.claim([(ref, ())]) for ledger in ledgers))
+    assert sum(len(claimed) for _, claimed in claims) == 1
+
+
+async def test_only_the_holder_settles(client):
+    """A lease that has gone to another cannot be settled by who had it before."""
+    ledger, other = Ledger(client, "t", LedgerLimits(lease_ms=1, wake_ms=1)), Ledger(client, "t", LONG)
+    owed = await owing(ledger, 1)
+    (ref,) = (await ledger.dispatch([owed])).woken
+    _, (stalled,) = await ledger.claim([(ref, ())])
+    await asyncio.sleep(0.01)
+    assert (await other.wake(10)).ended == [ref]
+    _, (claim,) = await other.claim([(ref, ())])
+    assert claim.deaths == 1
+    assert (await ledger.settle([settlement(stalled, owed.event)])).lost == {stalled.lease}
+    assert (await other.settle([settlement(claim, owed.event)])).lost == frozenset()
+
+
+async def test_renewed_leases_do_not_end(client):
+    """A sign of life in time keeps a slow vendor's delivery from going out twice."""
+    ledger = Ledger(client, "t", LedgerLimits(lease_ms=300, wake_ms=60_000))
+    (ref,) = (await ledger.dispatch([await owing(ledger, 1)])).woken
+    _, (claim,) = await ledger.claim([(ref, ())])
+    for _ in range(5):
+        await asyncio.sleep(0.1)
+        assert await ledger.renew([claim.lease]) == 1
+    assert (await ledger.wake(10)).ended == []
+
+
+async def test_a_lost_wake_up_is_published_again(client):
+    """What is woken and never claimed comes due again: a purged queue loses nothing."""
+    ledger = Ledger(client, "t", LedgerLimits(wake_ms=1))
+    (ref,) = (await ledger.dispatch([await owing(ledger, 1)])).woken
+    await asyncio.sleep(0.01)
+    assert (await ledger.wake(10)).refs == [ref]
+
+
+async def test_wake_takes_no_more_than_there_is_room_for(client):
+    """A thousand that come due at once are published in batches, none of them twice."""
+    ledger = Ledger(client, "t", LONG)
+    dispatched = await ledger.dispatch([await owing(ledger, n, key=str(n)) for n in range(50)])
+    _, claims = await ledger.claim([(ref, ()) for ref in dispatched.woken])
+    events = {
+        claim.ref: (await owing(ledger, claim.ref.split("/")[3], key=claim.ref.split("/")[3])) for claim in claims
+    }
+    await ledger.settle([settlement(claim, events[claim.ref].event, due_ms=1) for claim in claims])
+    batches = [(await ledger.wake(20)).refs for _ in range(4)]
+    assert [len(batch) for batch in batches] == [20, 20, 10, 0]
+    assert len({ref for batch in batches for ref in batch}) == 50
+
+
+async def test_the_order_of_a_condition_is_kept_per_destination(client):
+    """The second of a condition waits for the first; another destination's does not."""
+    ledger = Ledger(client, "t", LONG)
+    first, second = await owing(ledger, 1), await owing(ledger, 2)
+    elsewhere = await owing(ledger, 3, destination="other")
+    woken = (await ledger.dispatch([first, second, elsewhere])).woken
+    assert woken == ["hipchat/a/room/1", "hipchat/a/other/3"]
+    _, claims = await ledger.claim([(ref, ()) for ref in woken])
+    assert (await ledger.settle([settlement(claims[0], first.event)])).woken == ["hipchat/a/room/2"]
+
+
+async def test_limits_hold_over_any_window(client):
+    """However often it is asked, no window of the limit's length sees more departures than it allows."""
+    ledger = Ledger(client, "t", LONG)
+    limit = Limit("room", 3, 0.2)
+    refs = (await ledger.dispatch([await owing(ledger, n, key=str(n)) for n in range(10)])).woken
+    departures = []
+    while len(departures) < 10:
+        now, claims = await ledger.claim([(ref, (limit,)) for ref in refs])
+        departures += [now] * len(claims)
+        await asyncio.sleep(0.02)
+        refs = (await ledger.wake(100)).refs
+    assert all(later - earlier >= 0.199 for earlier, later in zip(departures, departures[3:], strict=False))
+
+
+async def test_deferred_ones_stay_woken_until_later(client):
+    """What found no place is woken again after the delay, and not before."""
+    ledger = Ledger(client, "t", LONG)
+    (ref,) = (await ledger.dispatch([await owing(ledger, 1)])).woken
+    await ledger.defer([ref], 30)
+    assert (await ledger.wake(10)).refs == []
+    await asyncio.sleep(0.04)
+    assert (await ledger.wake(10)).refs == [ref]
+
+
+async def test_scripts_are_loaded_again_where_redis_forgot_them(client):
+    """SCRIPT FLUSH, or a Redis that was replaced, needs no restart."""
+    ledger = Ledger(client, "t", LONG)
+    await ledger.dispatch([await owing(ledger, 1)])
+    await client.script_flush()
+    dispatched = await ledger.dispatch([await owing(ledger, 2, key="other")])
+    assert dispatched.woken == ["hipchat/a/room/2"]
+
+
+async def test_what_is_remembered_of_a_condition_is_found_again(client):
+    """A firing's provider reference is kept for its resolved."""
+    ledger = Ledger(client, "t", LONG)
+    owed = await owing(ledger, 1)
+    (ref,) = (await ledger.dispatch([owed])).woken
+    _, (claim,) = await ledger.claim([(ref, ())])
+    await ledger.settle([settlement(claim, owed.event, thread="C1:17.2")])
+    assert await ledger.threads([("a", "room", owed.event), ("a", "other", owed.event)]) == ["C1:17.2", None]
+
+
+async def test_event_records_leave_by_age(client):
+    """The index of records holds nothing that is older than the retention."""
+    ledger = Ledger(client, "t", LedgerLimits(retention_ms=20))
+    await ledger.dispatch([await owing(ledger, 1)])
+    await asyncio.sleep(0.03)
+    await ledger.dispatch([await owing(ledger, 2, key="other")])
+    assert await client.zrange("t:recent", 0, -1) == [b"a/2"]
+    assert await client.exists("t:event:a/1") == 0

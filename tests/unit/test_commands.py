@@ -1,0 +1,173 @@
+"""`bellhop send`, `deliveries`, `status` and `doctor`, as a shell sees them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fakes.pipeline import checkout, room
+from typer.testing import CliRunner
+
+from config.settings import settings
+from worker.cli import app
+from worker.stores.connection import async_redis, sync_redis
+from worker.stores.destinations import RedisDestinations
+
+TOKEN = "Canary5ecretTokenOfForty0Characters00000"
+
+
+@pytest.fixture(autouse=True)
+async def _shell(monkeypatch, tmp_path, redis_server):
+    """An empty Redis with one app, an empty folder, and settings read anew."""
+    client = async_redis(redis_server.url)
+    await client.flushall()
+    await RedisDestinations(client, "bellhop").save([checkout(room(), room("second", enabled=False))])
+    await client.aclose()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BELLHOP_REDIS_URL", redis_server.url)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.fixture
+def redis(redis_server):
+    """A client that waits."""
+    with sync_redis(redis_server.url) as client:
+        yield client
+
+
+def bellhop(*arguments, text=None):
+    """Run a command; whatever it prints holds no secret."""
+    result = CliRunner().invoke(app, arguments, input=text)
+    assert TOKEN not in result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def record(redis, **delivery):
+    """An event record as dispatch and settle write it."""
+    event = {
+        "app": "checkout", "id": "e1", "title": "CPU", "occurred_at": 1.0, "received_at": 1.0, "dedup_key": "k",
+        "status": "firing", "severity": "warning", "message": "", "rule": "", "source": "", "tags": {}, "links": [],
+        "metric": None, "extra": {},
+    }  # fmt: skip
+    fields = {"event": json.dumps(event), "at": 1_795_000_000_000, "entry": "5-0", "to": "ops-room=hipchat"}
+    told = {"d:ops-room": json.dumps(delivery)} if delivery else {}
+    redis.hset("bellhop:event:checkout/e1", mapping=fields | told)
+    redis.zadd("bellhop:recent", {"checkout/e1": 1})
+
+
+def attempt(number, **fields):
+    """One attempt as it is recorded."""
+    return {
+        "number": number, "at": 1_795_000_000.0, "elapsed_ms": 12.0, "kind": "retryable", "reason": "server_error",
+        "status_code": 503, "detail": "come back later", "retry_at": None,
+    } | fields  # fmt: skip
+
+
+def test_send_puts_the_event_on_the_stream_as_a_producer_does(redis):
+    """The entry is the contract's: one field `event`, a JSON object with an id."""
+    result = bellhop("send", "--app", "checkout", "--title", "Disk full", "--tag", "host=db-1", "--json")
+    ((_, fields),) = redis.xrange("bellhop:events")
+    event = json.loads(fields[b"event"])
+    assert (event["title"], event["tags"]) == ("Disk full", {"host": "db-1"})
+    assert json.loads(result.output)["sent"] == [event["id"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--title", "x"], "app: is required"),
+        (["--app", "checkout"], "title: is required"),
+        (["--app", "nobody", "--title", "x"], "app nobody is not configured"),
+        (["--app", "checkout", "--title", "x", "--tag", "host"], "--tag host: write it as name=value"),
+        (["--file", "nowhere.json"], "cannot read nowhere.json"),
+    ],
+)
+def test_send_refuses_what_the_worker_would_reject(redis, arguments, words):
+    """A mistake is told at once, by the field's name, and nothing is sent."""
+    result = bellhop("send", *arguments)
+    assert result.exit_code in {1, 2}
+    assert words in result.output
+    assert redis.xlen("bellhop:events") == 0
+
+
+def test_send_reads_a_file_of_events(redis):
+    """One JSON object a line, from standard input."""
+    lines = "\n".join(json.dumps({"app": "checkout", "title": str(n)}) for n in range(3))
+    assert bellhop("send", "--file", "-", text=lines).exit_code == 0
+    assert redis.xlen("bellhop:events") == 3
+
+
+def test_send_waits_and_tells_that_nothing_came():
+    """Without a worker --wait ends in time, with an exit code that scripts can use."""
+    result = bellhop("send", "--app", "checkout", "--title", "x", "--wait", "0.2", "--json")
+    assert result.exit_code == 1
+    assert {row["outcome"] for row in json.loads(result.output)["results"]} == {None}
+
+
+def test_deliveries_list_shows_what_is_owed_and_what_became_of_it(redis):
+    """A delivery that was not tried yet is listed as owed; a settled one with its outcome."""
+    record(redis)
+    assert json.loads(bellhop("deliveries", "list", "--json").output)[0]["state"] == "owed"
+    record(
+        redis, channel="hipchat", outcome="delivered", reason="ok", status_code=204, detail="", attempts=[attempt(1)]
+    )
+    assert "delivered" in bellhop("deliveries", "list").output
+    assert "none that fit" in bellhop("deliveries", "list", "--state", "failed").output
+
+
+def test_deliveries_show_tells_every_attempt(redis):
+    """The event, each delivery, each attempt with what it meant and when the next is due."""
+    attempts = [attempt(1, retry_at=1_795_000_004.0), attempt(2, kind="delivered", status_code=204, detail="")]
+    record(redis, channel="hipchat", outcome="delivered", reason="ok", status_code=204, detail="", attempts=attempts)
+    for name in ("e1", "checkout/e1"):
+        output = bellhop("deliveries", "show", name).output
+        assert "come back later" in output
+        assert "ops-room (hipchat): delivered" in output
+    assert len(json.loads(bellhop("deliveries", "show", "e1", "--json").output)[0]["deliveries"][0]["attempts"]) == 2
+
+
+def test_deliveries_show_says_what_is_not_there():
+    """An unknown event is a sentence and exit code 1."""
+    result = bellhop("deliveries", "show", "nothing")
+    assert result.exit_code == 1
+    assert "no record of event nothing" in result.output
+
+
+def test_status_counts_what_waits(redis):
+    """What is in the stream and in the ledger is told in words and as JSON."""
+    redis.xadd("bellhop:events", {"event": "{}"})
+    redis.zadd("bellhop:owed", {"x": 1})
+    found = json.loads(bellhop("status", "--json").output)
+    assert (found["events_waiting"], found["deliveries"]["owed"], found["apps"]) == (1, 1, 1)
+    assert "deliveries that wait for their next attempt" in bellhop("status").output
+
+
+def test_doctor_finds_what_would_lose_alerts(redis, monkeypatch):
+    """No AOF, an evicting Redis, no worker and a misspelt variable are found, each with what to do."""
+    monkeypatch.setenv("BELLHOP_REDISURL", "x")
+    redis.config_set("appendonly", "no")
+    redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        result = bellhop("doctor", "--json")
+    finally:
+        redis.config_set("appendonly", "yes")
+        redis.config_set("maxmemory-policy", "noeviction")
+    advice = {row["what"]: row["advice"] for row in json.loads(result.output)}
+    assert result.exit_code == 1
+    assert "set `appendonly yes`" in advice["AOF is off"]
+    assert "noeviction" in advice["maxmemory-policy is allkeys-lru"]
+    assert "bellhop worker" in advice["no worker reads the stream (0 events wait)"]
+    assert "BELLHOP_REDISURL is no setting" in advice
+
+
+def test_no_redis_is_one_sentence(monkeypatch):
+    """A Redis that cannot be reached is exit code 3 and a sentence, not a traceback."""
+    monkeypatch.setenv("BELLHOP_REDIS_URL", "redis://:hidden@127.0.0.1:1/0")
+    settings.cache_clear()
+    result = bellhop("status")
+    assert result.exit_code == 3
+    assert "cannot be used" in result.output
+    assert "hidden" not in result.output
