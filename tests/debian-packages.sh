@@ -50,6 +50,7 @@ start_no_daemons() {
     && policy_is_ours=yes && "${as_root[@]}" chmod 755 "$policy"
 }
 
+# shellcheck disable=SC2317 # called by the trap
 clean_up() {
   rm -f "$log"
   [[ $policy_is_ours == no ]] || "${as_root[@]}" rm -f "$policy"

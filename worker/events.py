@@ -89,8 +89,8 @@ def condition(app: str, rule: str, tags: dict[str, str], title: str) -> str:
     Where there is neither rule nor tags the title stands for them: else all alerts of an app would be one condition,
     and one incident at PagerDuty.
     """
-    named = "\n".join([rule or ("" if tags else title), *(f"{key}={tags[key]}" for key in sorted(tags))])
-    return f"{app}:{hashlib.sha256(named.encode()).hexdigest()[:32]}"
+    named = "\n".join([app, rule or ("" if tags else title), *(f"{key}={tags[key]}" for key in sorted(tags))])
+    return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
 def read_object(raw: bytes | str, max_bytes: int) -> dict[str, Any]:

@@ -22,6 +22,9 @@ DELIVER_QUEUE: Final = "bellhop.deliver"
 SHORT_QUEUE: Final = 8
 """How many messages may wait in the queues before no more are published: the backlog stays in stream and ledger."""
 LOOK_AGAIN_S: Final = 0.005
+TRY_AGAIN_S: Final = 0.5
+TRIES: Final = 30
+"""How often a batch of events is published while Redis is away; then the stream gives it to whoever is there."""
 
 Send = Callable[[str, Sequence[Any], dict[str, Any], str], None]
 """(task name, args, kwargs, what Flower shows as the arguments)"""
@@ -39,7 +42,10 @@ class Publisher:
     async def events(self, texts: list[str], entries: list[str]) -> None:
         """One dispatch task for a batch of events from the stream."""
         shown = f"({len(entries)} events: {entries[0]} … {entries[-1]})"
-        await self._publish("bellhop.dispatch", [texts], {"entries": entries}, shown)
+        for _ in range(TRIES):
+            if await self._publish("bellhop.dispatch", [texts], {"entries": entries}, shown):
+                return
+            await asyncio.sleep(TRY_AGAIN_S)
 
     async def deliveries(self, refs: Sequence[str]) -> None:
         """One deliver task per channel for every `batch` references."""
@@ -68,10 +74,13 @@ class Publisher:
         """Let what is being published finish."""
         self._threads.shutdown()
 
-    async def _publish(self, task: str, args: Sequence[Any], kwargs: dict[str, Any], shown: str) -> None:
+    async def _publish(self, task: str, args: Sequence[Any], kwargs: dict[str, Any], shown: str) -> bool:
+        """Whether it was published."""
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self._threads, self._send, task, args, kwargs, shown)
         except Exception as error:  # noqa: BLE001 - kombu raises what its transport raises
             # Nothing is lost: the stream or the ledger has it, and it is published again when its time to wake ends.
             log.warning("publish.failed", task=task, error=str(error))
+            return False
+        return True

@@ -57,7 +57,7 @@ async def tried(
         detail=without_secrets(verdict.detail, settings),
         # Hidden before it is cut, lest half a secret remain; the cut at 64 KiB is the transport's.
         body=excerpt(without_secrets(_body(attempted), settings).encode()),
-        label=without_secrets(attempted.label, settings),
+        label=attempted.label,
         elapsed_ms=round(attempted.elapsed_ms, 1),
         warnings=channel.warnings(settings),
     )

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class Deployment:
         self._settings = settings
         self._started = 0
         self._seen = {"results": "0", "rejected": "0"}
-        self._entries: dict[str, list[dict[str, bytes]]] = {"results": [], "rejected": []}
+        self._entries: dict[str, list[Any]] = {"results": [], "rejected": []}
         self.redis = redis.Redis.from_url(url)
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -86,8 +86,7 @@ class Deployment:
 
     def results(self, app: str) -> list[Result]:
         """The results of this app so far, in the order in which they came."""
-        found = [json.loads(fields["result"]) for fields in self._read("results")]
-        return [result for result in found if result["app"] == app]
+        return [result for result in self._read("results", _result) if result["app"] == app]
 
     def wait_for(self, count: int, app: str, within_s: float = 30) -> list[Result]:
         """This app's results, as soon as they are `count`; no more may come with them."""
@@ -101,18 +100,23 @@ class Deployment:
 
     def rejected(self) -> list[dict[str, bytes]]:
         """What could not be read so far: `event`, `error`, `entry`."""
-        return list(self._read("rejected"))
+        return list(self._read("rejected", dict))
 
     def close(self) -> None:
         """Leave Redis."""
         self.redis.close()
 
-    def _read(self, stream: str) -> list[dict[str, bytes]]:
+    def _read(self, stream: str, parsed: Callable[[dict[str, bytes]], Any]) -> list[Any]:
         """XREAD what is new, as a consumer does; everything so far."""
         found = self.redis.xread({f"bellhop:{stream}": self._seen[stream]})
         rows = found[f"bellhop:{stream}".encode()][0] if isinstance(found, dict) and found else []
         rows = rows or (found[0][1] if isinstance(found, list) and found else [])
         for entry, fields in rows:
             self._seen[stream] = entry.decode()
-            self._entries[stream].append({name.decode(): value for name, value in fields.items()})
+            self._entries[stream].append(parsed({name.decode(): value for name, value in fields.items()}))
         return self._entries[stream]
+
+
+def _result(fields: dict[str, bytes]) -> Result:
+    (text,) = fields.values()
+    return json.loads(text)

@@ -49,6 +49,22 @@ def test_two_workers_deliver_each_event_once(bellhop, vendors):
     assert min(shares.values()) > 0, shares
 
 
+def test_a_vendor_that_hangs_delays_nobody_else(another, vendors):
+    """With six hundred deliveries to a room that never answers, other alerts are still delivered within seconds."""
+    deployment = another()
+    deployment.apply({"hung": {"room": hipchat(vendors, "hung")}, "lively": {"room": hipchat(vendors, "lively")}})
+    vendors.break_down("hipchat", "hung", hang=True)
+    with deployment.worker("crowded") as worker:
+        worker.wait_for(READY)
+        deployment.send(*({"app": "hung", "title": f"{i}", "dedup_key": f"{i}"} for i in range(600)))
+        vendors.wait_for(100, "hung", "hipchat")
+        # When
+        for turn in range(5):
+            deployment.send({"app": "lively", "title": f"{turn}", "dedup_key": f"{turn}"})
+            deployment.wait_for(turn + 1, "lively", within_s=5)
+        assert not deployment.results("hung")
+
+
 def title_of(message):
     """The event's title in a message."""
     return next(f"Event {i:04}" for i in range(EVENTS) if f"Event {i:04}" in message)

@@ -52,7 +52,7 @@ def commands() -> dict[str, list[str]]:
 
 
 def is_sent(path: str) -> bool:
-    """Whether .dockerignore lets `path` through to the build: the last pattern that fits it or a folder above decides."""
+    """Whether .dockerignore lets `path` through: the last pattern that fits it, or a folder above it, decides."""
     sent = True
     above = [str(PurePosixPath(path)), *(str(each) for each in PurePosixPath(path).parents)]
     for line in _text(".dockerignore").splitlines():

@@ -1,0 +1,191 @@
+"""Where a delivery's processor time goes, stage by stage: `python -m benchmarks.stages`.
+
+The worker's own functions, called in order on one event loop over whole batches, against the real Redis and the sink.
+What a real worker takes beyond the sum is Celery's messages, the threads, and a task and a future per delivery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+
+import structlog
+import typer
+import uvloop
+
+from benchmarks import load, measure
+from config.logging import configure
+from config.settings import Settings, read_settings
+from worker.attempt import Attempted
+from worker.channels import CHANNELS
+from worker.commands.output import print_table
+from worker.dispatch import arrival, plan
+from worker.events import load_event, parse_event
+from worker.messages import Message, Reply
+from worker.models import Delivery, DeliveryId, Progress
+from worker.progress import DeliveryRules, notice_of, outcome_of, refusal
+from worker.results import record_json, result_json
+from worker.routes import Routes, destination_of
+from worker.stores.connection import async_redis
+from worker.stores.destinations import RedisDestinations
+from worker.stores.events import Entry, EventStream
+from worker.stores.ledger import Ledger, Settlement, line_of
+from worker.transports import Carrier
+
+CONCURRENT = 100
+log = structlog.get_logger()
+
+
+class Clock:
+    """Sums this thread's processor time by stage."""
+
+    def __init__(self) -> None:
+        self.spent_s: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """What runs inside is counted to `name`."""
+        began = time.thread_time()
+        yield
+        self.spent_s[name] += time.thread_time() - began
+
+
+class Stages:
+    """The parts of a worker, one after another."""
+
+    def __init__(self, bench: measure.Bench, settings: Settings) -> None:
+        self._clock = Clock()
+        self._redis = async_redis(bench.redis_url)
+        self._stream = EventStream(self._redis, load.PREFIX, "stages")
+        self._ledger = Ledger(self._redis, load.PREFIX)
+        self._destinations = RedisDestinations(self._redis, load.PREFIX)
+        self._routes = Routes(CHANNELS)
+        self._carrier = Carrier(settings)
+        self._rules = DeliveryRules()
+
+    async def run(self, batch: int) -> dict[str, float]:
+        """Take everything off the stream; processor seconds by stage."""
+        await self._stream.read(1, 1)  # makes the consumer group
+        while entries := await self._read(batch):
+            refs = await self._dispatch(entries)
+            progress = await self._deliver(refs)
+            await self._settle(progress)
+        await self._carrier.close()
+        await self._redis.aclose()
+        return self._clock.spent_s
+
+    async def _read(self, batch: int) -> list[Entry]:
+        with self._clock.stage("intake: read the stream"):
+            return await self._stream.read(batch, 10)
+
+    async def _dispatch(self, entries: list[Entry]) -> list[str]:
+        stage = self._clock.stage
+        now = await self._ledger.now()
+        with stage("dispatch: parse and check"):
+            events = [
+                parse_event(each.raw or b"", default_id=each.id, received_at=arrival(each.id, now), max_bytes=262_144)
+                for each in entries
+            ]
+        with stage("dispatch, deliver: look the apps up"):
+            apps = await self._destinations.lookup({event.app for event in events})
+        with stage("dispatch: plan, event as JSON"):
+            owings = [
+                plan(entry.id, event, apps[event.app], now) for entry, event in zip(entries, events, strict=True)
+            ]
+        with stage("dispatch: script call"):
+            return (await self._ledger.dispatch(owings)).woken
+
+    async def _deliver(self, refs: list[str]) -> list[Progress]:
+        stage = self._clock.stage
+        with stage("deliver: claim, script call"):
+            now, claims = await self._ledger.claim([(ref, ()) for ref in refs])
+        with stage("deliver: load the events"):
+            deliveries = [
+                Delivery(DeliveryId.parse(claim.ref), claim.lease, load_event(claim.event or b""), (), now)
+                for claim in claims
+            ]
+        with stage("dispatch, deliver: look the apps up"):
+            apps = await self._destinations.lookup({each.id.app for each in deliveries})
+        with stage("deliver: route, may it be tried"):
+            routes = [self._routes.find(apps, each.id) for each in deliveries]
+            for each, route in zip(deliveries, routes, strict=True):
+                refusal(each, destination_of(apps, each.id), route, self._rules)
+        found = [route for route in routes if route is not None]
+        with stage("deliver: compose"):
+            messages = [
+                route.channel.compose(notice_of(each, None), route.destination.settings)
+                for each, route in zip(deliveries, found, strict=True)
+            ]
+        with stage("deliver: post (aiohttp)"):
+            replies = await self._post(messages)
+        with stage("deliver: judge and decide"):
+            return [
+                outcome_of(
+                    each,
+                    route,
+                    Attempted(route.channel.judge(reply, route.destination.settings), "", reply),
+                    now=now,
+                    rules=self._rules,
+                    jitter=0.5,
+                )
+                for each, route, reply in zip(deliveries, found, replies, strict=True)
+            ]
+
+    async def _post(self, messages: Sequence[Message]) -> list[Reply]:
+        replies: list[Reply] = []
+        waiting = iter(messages)
+
+        async def one_after_another() -> None:
+            for message in waiting:
+                replies.append(await self._carrier.carry(message))
+
+        await asyncio.gather(*(one_after_another() for _ in range(CONCURRENT)))
+        return replies
+
+    async def _settle(self, progress: list[Progress]) -> None:
+        stage = self._clock.stage
+        with stage("settle: record and result as JSON"):
+            settlements = [
+                Settlement(each.delivery.lease, record_json(each), line_of(each.delivery.event), result_json(each))
+                for each in progress
+            ]
+        with stage("settle: script call"):
+            await self._ledger.settle(settlements)
+        with stage("settle: the log line, filtered"):
+            for each in progress:
+                log.info("delivery.settled", delivery=str(each.delivery.id), outcome=each.outcome, reason=each.reason)
+
+
+def main(
+    *,
+    count: Annotated[int, typer.Option("-n", "--count", min=100)] = 10_000,
+    batch: Annotated[int, typer.Option(min=1)] = 200,
+) -> None:
+    """Measure each stage over COUNT deliveries and print microseconds of processor time per delivery."""
+    settings = read_settings(allowed_addresses="127.0.0.0/8", log_level="warning")
+    configure(settings)
+    gc.set_threshold(50_000, 20, 100)  # as the worker does
+    with measure.bench(lambda *_: None) as bench:
+        asyncio.run(load.save_apps(bench.redis_url, bench.sink_url))
+        for _ in load.fill(bench.redis, count):
+            pass
+        os.sched_setaffinity(0, bench.worker_cpus)
+
+        async def work() -> dict[str, float]:
+            return await Stages(bench, settings).run(batch)
+
+        spent = uvloop.run(work())
+        settled = load.settled(bench.redis)
+    rows = [(name, f"{seconds / count * 1e6:.1f}") for name, seconds in spent.items()]
+    total = sum(spent.values()) / count * 1e6
+    print_table(("stage", "us each"), [*rows, (f"all of them, {settled} settled", f"{total:.1f}")])
+
+
+if __name__ == "__main__":
+    typer.run(main)
