@@ -2,8 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Hashes are of files, wherever they come from; the version check of pip itself is of no use here.
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help install install-dev demo up test test-fast lint bench clean
 .DEFAULT_GOAL := help
@@ -21,13 +19,12 @@ $(BIN)/python:
 
 $(VENV)/installed: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV) …"
-	@$(PIP) install --require-hashes -r requirements/runtime.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@requirements/install.sh requirements/runtime.txt
 	@touch $@
 
 $(VENV)/installed-dev: requirements/dev.txt $(VENV)/installed
 	@echo "installing what the tests need …"
-	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@requirements/install.sh requirements/dev.txt
 	@touch $@
 
 demo: install ## Redis, worker, sandbox and sample alerts through six channels

@@ -1,42 +1,39 @@
-"""The table of all settings, from their descriptions: `python -m config.describe > docs/settings.md`."""
+"""Writes the README's table of all settings, from their descriptions: `python -m config.describe`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
 from config.settings import PREFIX, SECRETS, Settings
 
-COMMAND = "python -m config.describe > docs/settings.md"
-INTRODUCTION = f"""\
-# Settings
-
-From environment variables, or a `.env` file in the folder where Bellhop runs; the environment comes first.
-An empty variable is an unset one. A variable that begins with `{PREFIX}` and is not listed here has no effect;
-`bellhop doctor` names such. [`config/example.env`](../config/example.env) is a file to begin with.
-
-| variable | default | what it is |
-|---|---|---|
-"""
-ENDING = f"""
-A secret may instead be named by a file that holds it, as Docker and Kubernetes hand them over:
-{" and ".join(f"`{PREFIX}{name.upper()}_FILE`" for name in SECRETS)}.
-
-*Made from `config/settings.py` by `{COMMAND}`.*
-"""
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- settings: made by `python -m config.describe` -->\n", "<!-- end of settings -->\n"
+INTRODUCTION = "From the environment or a `.env` file ([an example](config/example.env)). "
 
 
-def document() -> str:
-    """The whole page, in Markdown."""
-    return INTRODUCTION + "".join(rows()) + ENDING
+def described(readme: str) -> str:
+    """`readme` with the table as it should be; ValueError where its two marks are missing."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the README lacks the marks {BEGIN.strip()} and {END.strip()}")
+    return f"{before}{BEGIN}{table()}{END}{after}"
+
+
+def table() -> str:
+    """The introduction and one line per setting, in the order of the code; Markdown."""
+    files = " and ".join(f"`{PREFIX}{name.upper()}_FILE`" for name in SECRETS)
+    head = f"{INTRODUCTION}{files} may name a file that holds the secret.\n\n"
+    return head + "| variable | default | what it is |\n|---|---|---|\n" + "".join(rows())
 
 
 def rows() -> Iterator[str]:
-    """One line of the table per setting, in the order of the code."""
+    """One line of the table per setting."""
     for name, field in Settings.model_fields.items():
         yield f"| `{PREFIX}{name.upper()}` | {_default(field)} | {_cell(field.description or '')} |\n"
 
@@ -58,4 +55,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(document())
+    README.write_text(described(README.read_text("utf-8")), "utf-8")

@@ -4,4 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 options=(--quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate)
 uv pip compile "${options[@]}" --group build pyproject.toml -o requirements/runtime.txt "$@"
+echo uv | uv pip compile "${options[@]}" - -o requirements/installer.txt "$@"
 uv pip compile "${options[@]}" --group dev --group build pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt "$@"

@@ -87,7 +87,7 @@ def test_what_a_killed_worker_had_on_its_way_is_delivered_by_another(deployment,
 def test_a_worker_that_is_told_to_stop_finishes_what_is_on_its_way(deployment, vendors):
     """SIGTERM in the midst of twenty deliveries: all are delivered once, and the exit code is 0."""
     deployment.apply({"stopped": {"room": hipchat(vendors, "stopped")}})
-    vendors.break_down("hipchat", "stopped", latency_s=2.5)
+    vendors.break_down("hipchat", "stopped", latency_s=2)
     with deployment.worker("stopped") as worker:
         worker.wait_for(READY)
         deployment.send(*events("stopped"))

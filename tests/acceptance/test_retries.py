@@ -90,42 +90,34 @@ def settled(deployment, app):
     return [result for result in deployment.results(app) if result["outcome"] != "attempted"]
 
 
-def test_a_message_without_an_answer_is_sent_once_more(impatient, vendors):
-    """Where HipChat never answers the message goes out twice in all, and the result says that nobody knows."""
-    impatient.apply({"silent": {"room": hipchat(vendors, "silent")}})
-    vendors.break_down("hipchat", "silent", hang=True)
-    impatient.send({"app": "silent", "title": "Hello?"})
-    (result,) = until(lambda: settled(impatient, "silent"), 20, "a result")
-    told = (result["outcome"], result["reason"], result["attempts"], result["ambiguous"])
-    assert told == ("failed", "no_answer", 2, True)
-    assert len(vendors.arrivals("hipchat", "silent")) == 2
+HUNG = {
+    "silent": (hipchat, None, "retry", ("failed", "no_answer", 2)),
+    "stalled": (hipchat, 1, "retry", ("delivered", "ok", 2)),
+    "at-most-once": (hipchat, 1, "stop", ("failed", "no_answer", 1)),
+    "paged": (pagerduty, 2, "retry", ("delivered", "ok", 3)),
+}
+"""App -> its channel, how often that hangs, `on_ambiguous`, and the outcome, reason and attempts that follow."""
 
 
-def test_a_message_that_draws_an_answer_at_last_stays_marked(impatient, vendors):
-    """Hung once and then answered: delivered with the second attempt, and marked, for people may see it twice."""
-    apps = {"stalled": {"room": hipchat(vendors, "stalled")}, "once": {"room": hipchat(vendors, "once")}}
-    apps["once"]["room"]["on_ambiguous"] = "stop"
+def test_a_message_without_an_answer_is_sent_once_more_and_marked(impatient, vendors):
+    """Nobody sees an alert more than twice, unless the vendor knows it again as PagerDuty does; results are marked."""
+    apps = {}
+    for app, (channel, times, on_ambiguous, _) in HUNG.items():
+        where = (vendors, app) if channel is hipchat else (vendors,)
+        apps[app] = {"there": channel(*where, on_ambiguous=on_ambiguous)}
+        to = app if channel is hipchat else "*"
+        vendors.break_down(channel.__name__, to, hang=True, times=times)
     impatient.apply(apps)
-    for room in apps:
-        vendors.break_down("hipchat", room, hang=True, times=1)
-    impatient.send(*({"app": app, "title": "Once or twice"} for app in apps))
-    (result,) = until(lambda: settled(impatient, "stalled"), 20, "a result")
-    assert (result["outcome"], result["attempts"], result["ambiguous"]) == ("delivered", 2, True)
-    # `on_ambiguous: stop` sends nothing twice.
-    (result,) = until(lambda: settled(impatient, "once"), 20, "a result")
-    assert (result["outcome"], result["attempts"], result["ambiguous"]) == ("failed", 1, True)
-    assert len(vendors.arrivals("hipchat", "once")) == 1
-
-
-def test_a_vendor_with_an_idempotency_key_may_be_asked_more_often(impatient, vendors):
-    """PagerDuty hangs twice and has one incident in the end: its dedup key makes sending again safe."""
-    impatient.apply({"pager": {"oncall": pagerduty(vendors)}})
-    vendors.break_down("pagerduty", hang=True, times=2)
-    impatient.send({"app": "pager", "title": "Wake up", "dedup_key": "wake"})
-    (result,) = until(lambda: settled(impatient, "pager"), 40, "a result")
-    assert (result["outcome"], result["attempts"], result["ambiguous"]) == ("delivered", 3, True)
-    keys = {body(arrival)["dedup_key"] for arrival in vendors.arrivals("pagerduty") if "pager" in str(body(arrival))}
-    assert len(keys) == 1
+    impatient.send(*({"app": app, "title": f"Hello from {app}?", "dedup_key": app} for app in apps))
+    for app, (channel, _, _, expected) in HUNG.items():
+        (result,) = until(lambda app=app: settled(impatient, app), 30, f"a result of {app}")
+        assert (result["outcome"], result["reason"], result["attempts"]) == expected, app
+        assert result["ambiguous"], app
+        sent = [body(arrival) for arrival in vendors.arrivals(channel.__name__)]
+        mine = [message for message in sent if f"Hello from {app}?" in str(message)]
+        assert len(mine) == result["attempts"], app
+        if channel is pagerduty:
+            assert len({message["dedup_key"] for message in mine}) == 1
 
 
 def test_a_server_that_is_not_there_yet_is_tried_until_it_is(impatient):

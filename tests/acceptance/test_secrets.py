@@ -21,20 +21,14 @@ FAULTS = {
 """Vendors that repeat the secret to us."""
 
 
-def commands(redis_state):
+def ever_written(redis_state):
     """Every command that ever changed this Redis, from its append-only file: (name, key, all of it)."""
     for file in sorted((redis_state / "redis" / "appendonlydir").glob("*.incr.aof")):
-        rest = file.read_bytes()
-        while rest:
-            head, _, rest = rest.partition(b"\r\n")
-            if not head.startswith(b"*"):  # a time stamp
-                continue
-            words = []
-            for _ in range(int(head[1:])):
-                size, _, rest = rest.partition(b"\r\n")
-                words.append(rest[: int(size[1:])])
-                rest = rest[int(size[1:]) + 2 :]
-            yield words[0].upper(), words[1] if len(words) > 1 else b"", b"\n".join(words)
+        with file.open("rb") as commands:
+            for head in commands:
+                if head.startswith(b"*"):  # else a time stamp
+                    words = [commands.read(int(commands.readline()[1:]) + 2)[:-2] for _ in range(int(head[1:]))]
+                    yield words[0].upper(), words[1] if len(words) > 1 else b"", b"\n".join(words)
 
 
 def content(client):
@@ -69,7 +63,7 @@ def test_no_secret_is_in_the_log_or_in_redis(bellhop, shared_worker, vendors, ce
     bellhop.send({"app": "hushed", "title": "A bad day", "dedup_key": "bad"})
     until(lambda: len(bellhop.results("hushed")) >= 2 * len(kinds) - 2, 20, lambda: str(bellhop.results("hushed")))
     # The test can fail: the secrets are where they belong.
-    written = list(commands(redis_state))
+    written = list(ever_written(redis_state))
     assert set(planted(b"".join(text for _, key, text in written if key.startswith(SETTINGS)))) == set(SECRETS)
     # Then: nowhere else
     for name, key, text in written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import aiohttp
@@ -27,6 +28,8 @@ QUIET = (
     "--disable-sync",
 )
 DESK = {"width": 1280, "height": 800}
+HURRY = "const later = setTimeout; window.setTimeout = (work, ms) => later(work, ms / 10);"
+"""The page looks for news ten times a second rather than once."""
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -48,11 +51,17 @@ async def box():
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def sender(box):
+async def hours():
+    """The hour at which alerts are sent."""
+    return time.time
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sender(box, hours):
     """What sends to it."""
     carrier = Carrier(Settings(allowed_addresses=["127.0.0.0/8"]))
     async with aiohttp.ClientSession() as session:
-        yield Sender(box, carrier, session)
+        yield Sender(box, carrier, session, hours)
     await carrier.close()
 
 
@@ -61,9 +70,11 @@ async def visit(browser, box):
     """Open the page; afterwards nobody may have complained, and nothing may have been asked of anybody else."""
     visitors, contexts = [], []
 
-    async def arrive(place="", *, url=None, **options):
+    async def arrive(place="", *, url=None, hurry=True, **options):
         settings = {"viewport": DESK, "locale": "en-GB", "timezone_id": "UTC", "color_scheme": "light", **options}
         contexts.append(await browser.new_context(**settings))
+        if hurry:
+            await contexts[-1].add_init_script(HURRY)
         visitors.append(await Visitor.arrive(contexts[-1], url or box.url, place))
         return visitors[-1]
 

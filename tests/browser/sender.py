@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import count
 from typing import Any
 
@@ -15,6 +14,7 @@ from worker.attempt import attempt
 from worker.channels import CHANNELS
 from worker.events import parse_event
 from worker.models import Kind, Notice
+from worker.sandbox.limits import Clock
 from worker.sandbox.server import Sandbox
 from worker.transports.carrier import Carrier
 
@@ -25,10 +25,11 @@ _NUMBERS = count(1)
 class Sender:
     """Sends to one sandbox, as the demo's app `shop` does."""
 
-    def __init__(self, box: Sandbox, carrier: Carrier, session: aiohttp.ClientSession) -> None:
+    def __init__(self, box: Sandbox, carrier: Carrier, session: aiohttp.ClientSession, clock: Clock) -> None:
         self.box = box
         self._carrier = carrier
         self._session = session
+        self._clock = clock
         wanted = demo.destinations(box.url, box.smtp_port, box.nsca_port)
         text = orjson.dumps({"apps": {demo.APP: {"destinations": wanted}}}).decode()
         self._destinations = read_apps(text, {})[demo.APP].destinations
@@ -38,7 +39,7 @@ class Sender:
         for name in names or self._destinations:
             destination = self._destinations[name]
             channel = CHANNELS[destination.channel]
-            done = await attempt(channel, destination.settings, _notice(event), self._carrier)
+            done = await attempt(channel, destination.settings, _notice(event, self._clock()), self._carrier)
             assert done.verdict.kind is Kind.DELIVERED, (name, done.verdict)
 
     async def post(self, path: str, status: int | None = None, **request: Any) -> None:
@@ -53,8 +54,7 @@ def event(**more: Any) -> dict[str, Any]:
     return {**usual, "rule": "Disk", "tags": {"host": "db-1"}, **more}
 
 
-def _notice(content: dict[str, Any]) -> Notice:
+def _notice(content: dict[str, Any], now: float) -> Notice:
     number = next(_NUMBERS)
-    now = time.time()
     parsed = parse_event(content, default_id=f"event-{number}", received_at=now, max_bytes=262_144)
     return Notice(event=parsed, delivery_id=f"delivery-{number}", attempt=1, now=now)

@@ -17,7 +17,7 @@ AT_ONCE_MS = 3000
 
 async def test_everything_comes_live(visit, sender):
     """One alert through six channels is in the log and counted on every tab, while the page was loaded once."""
-    visitor = await visit()
+    visitor = await visit(hurry=False)
     await expect(visitor.view).to_contain_text("Nothing has arrived yet")
 
     await sender.alert(event())

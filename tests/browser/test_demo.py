@@ -1,0 +1,74 @@
+"""The demo from its command to its end, seen as a newcomer sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from browser.visitor import TABS
+from fakes.processes import Process, until
+from playwright.async_api import expect
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+BELLHOP = Path(sys.executable).with_name("bellhop")
+UP_S, DOWN_S = 90, 10
+
+
+@pytest.fixture
+def demo(browser, tmp_path):
+    """`bellhop demo`, with all of its state in a folder of the test's."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BELLHOP_", "FLOWER_"))}
+    settings = {"BELLHOP_STATE_DIR": str(tmp_path / "state"), "COLUMNS": "160"}
+    with Process([BELLHOP, "demo"], env=clean | settings, cwd=tmp_path, log=tmp_path / "demo.log") as process:
+        yield process
+        for pid in descendants(process.pid):  # each is in a session of its own, where the group's end is not theirs
+            os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid):
+    """The ids of all processes beneath this one."""
+    found = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, listed.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def lives(pid):
+    """Whether there is such a process, and not only its exit code that nobody has asked for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+async def test_the_demo_shows_what_arrived_and_ends(demo, visit):
+    """36 of 36 arrive and the page shows them; Ctrl-C ends it with 0, soon, and with all that it started."""
+    await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it.", UP_S)
+    said = demo.output()
+    assert "36 of 36 deliveries arrived." in said
+    page = re.search(r"what arrived +(http://\S+)/\n", said)[1]
+
+    visitor = await visit(url=page)
+    await expect(visitor.tab("Everything")).to_have_text("Everything36")
+    for name in TABS[1:]:
+        await expect(visitor.tab(name)).to_have_text(f"{name}6")
+    await expect((await visitor.choose("HipChat")).get_by_role("article")).to_have_count(6)
+    await expect((await visitor.choose("PagerDuty")).get_by_text("RESOLVED")).to_have_count(3)
+    await expect((await visitor.choose("Nagios")).get_by_text("OK", exact=True)).to_have_count(3)
+    await visitor.page.close()
+
+    started = descendants(demo.pid)
+    assert len(started) >= 3, "Redis, a worker and Flower"
+    began = time.monotonic()
+    os.kill(demo.pid, signal.SIGINT)
+    assert await asyncio.to_thread(demo.wait, DOWN_S) == 0
+    assert time.monotonic() - began < DOWN_S
+    until(lambda: not any(map(lives, started)), 1, lambda: f"{[pid for pid in started if lives(pid)]} are left")
