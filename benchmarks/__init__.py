@@ -1,1 +1,1 @@
-"""How fast Bellhop is, as ratios in one run: `make bench`, or `python -m benchmarks`. docs/performance.md explains it."""
+"""How fast Bellhop is, as ratios in one run: `make bench`, or `python -m benchmarks` (docs/performance.md)."""

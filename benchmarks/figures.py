@@ -123,8 +123,12 @@ def median_latency(rounds: Sequence[Round]) -> Latency | None:
     found = [each.latency for each in rounds if each.latency]
     if not found:
         return None
-    medians = (median(getattr(each, name) for each in found) for name in ("p50", "p95", "p99"))
-    return Latency(*medians, lost=sum(each.lost for each in found))
+    return Latency(
+        median(each.p50 for each in found),
+        median(each.p95 for each in found),
+        median(each.p99 for each in found),
+        sum(each.lost for each in found),
+    )
 
 
 def targets(rounds: Sequence[Round]) -> list[Target]:
@@ -133,8 +137,8 @@ def targets(rounds: Sequence[Round]) -> list[Target]:
     return [
         _at_least("Bellhop by rate", LEAST_X_BARE, "x bare", ratio(rounds, BELLHOP, BARE, by_rate)),
         _at_least("Bellhop by processor time", LEAST_X_PLAIN, "x plain Celery", ratio(rounds, BELLHOP, PLAIN, by_cpu)),
-        _at_most("idle p50", P50_MS, idle and idle.p50),
-        _at_most("idle p99", P99_MS, idle and idle.p99),
+        _at_most("idle p50", P50_MS, idle.p50 if idle else None),
+        _at_most("idle p99", P99_MS, idle.p99 if idle else None),
     ]
 
 

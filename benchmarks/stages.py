@@ -95,9 +95,7 @@ class Stages:
         with stage("dispatch, deliver: look the apps up"):
             apps = await self._destinations.lookup({event.app for event in events})
         with stage("dispatch: plan, event as JSON"):
-            owings = [
-                plan(entry.id, event, apps[event.app], now) for entry, event in zip(entries, events, strict=True)
-            ]
+            owings = [plan(entry.id, event, apps[event.app], now) for entry, event in zip(entries, events, strict=True)]
         with stage("dispatch: script call"):
             return (await self._ledger.dispatch(owings)).woken
 
@@ -138,15 +136,15 @@ class Stages:
             ]
 
     async def _post(self, messages: Sequence[Message]) -> list[Reply]:
-        replies: list[Reply] = []
-        waiting = iter(messages)
+        replies: dict[int, Reply] = {}
+        waiting = iter(enumerate(messages))
 
         async def one_after_another() -> None:
-            for message in waiting:
-                replies.append(await self._carrier.carry(message))
+            for place, message in waiting:
+                replies[place] = await self._carrier.carry(message)
 
         await asyncio.gather(*(one_after_another() for _ in range(CONCURRENT)))
-        return replies
+        return [replies[place] for place in range(len(messages))]
 
     async def _settle(self, progress: list[Progress]) -> None:
         stage = self._clock.stage

@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
@@ -90,8 +91,13 @@ def mask_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> Event
 
 def _masked_map(fields: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
     return {
-        name: MASK if _SECRET_NAME.fullmatch(str(name)) else _masked(value, depth) for name, value in fields.items()
+        name: MASK if _names_secret(str(name)) else _masked(value, depth) for name, value in fields.items()
     }
+
+
+@lru_cache(4096)
+def _names_secret(name: str) -> bool:
+    return _SECRET_NAME.fullmatch(name) is not None
 
 
 def _masked(value: Any, depth: int) -> Any:

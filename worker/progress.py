@@ -153,7 +153,8 @@ def ambiguous_allowed(route: Route) -> int:
 
 def policy_of(route: Route) -> RetryPolicy:
     """The channel's retry policy with the destination's word on messages of unknown fate."""
-    return replace(route.channel.retry, ambiguous_attempts=ambiguous_allowed(route))
+    policy, allowed = route.channel.retry, ambiguous_allowed(route)
+    return policy if policy.ambiguous_attempts == allowed else replace(policy, ambiguous_attempts=allowed)
 
 
 def in_words(progress: Progress, fate: Fate = Fate.WRITTEN) -> str:

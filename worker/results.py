@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
 from enum import Enum
 from typing import Any, Final
 
@@ -163,9 +162,8 @@ def _shared(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _kept(attempts: tuple[Attempt, ...]) -> list[dict[str, Any]]:
-    kept = attempts if len(attempts) <= KEPT_ATTEMPTS else (attempts[0], *attempts[1 - KEPT_ATTEMPTS :])
-    return [asdict(attempt) for attempt in kept]
+def _kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    return attempts if len(attempts) <= KEPT_ATTEMPTS else (attempts[0], *attempts[1 - KEPT_ATTEMPTS :])
 
 
 def load_attempts(record: bytes | None) -> tuple[Attempt, ...]:

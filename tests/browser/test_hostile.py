@@ -90,7 +90,9 @@ async def test_hostile_alerts_stay_words(visit, sender, elsewhere):
     """An alert with markup in every field, through all six channels, runs nothing and calls nobody."""
     evil = markup(elsewhere.url)
     links = [{"href": "https://shop.example/?'onclick=window.hacked=1", "text": evil[:300]}]
-    hostile = event(title=evil[:900], message=evil, rule=evil[:200], source=evil[:200], tags={"x": evil[:900]}, links=links)
+    hostile = event(
+        title=evil[:900], message=evil, rule=evil[:200], source=evil[:200], tags={"x": evil[:900]}, links=links
+    )
     await sender.alert(hostile)
 
     visitor = await visit()
@@ -102,12 +104,27 @@ async def test_hostile_alerts_stay_words(visit, sender, elsewhere):
 async def test_hostile_requests_stay_words(visit, sender, elsewhere):
     """Requests that no channel of ours would send, with raw markup and javascript: links, run nothing either."""
     evil = markup(elsewhere.url)
-    card = {"style": "application", "id": "1", "title": evil[:400], "url": SCRIPT, "description": {"value": evil[:900], "format": "html"}}
+    card = {
+        "style": "application",
+        "id": "1",
+        "title": evil[:400],
+        "url": SCRIPT,
+        "description": {"value": evil[:900], "format": "html"},
+    }
     room = {"message": evil, "message_format": "html", "from": "<img src=x>", "card": card}
     await sender.post("/v2/room/Ops/notification", json=room, headers=TOKEN)
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": f"<{SCRIPT}|press> {evil}"}}]
-    blocks.append({"type": "actions", "elements": [{"type": "button", "url": SCRIPT, "text": {"type": "plain_text", "text": "press"}}]})
-    slack = {"text": evil, "blocks": blocks, "attachments": [{"title": "press", "title_link": SCRIPT, "color": "red;x:y", "text": evil}]}
+    blocks.append(
+        {
+            "type": "actions",
+            "elements": [{"type": "button", "url": SCRIPT, "text": {"type": "plain_text", "text": "press"}}],
+        }
+    )
+    slack = {
+        "text": evil,
+        "blocks": blocks,
+        "attachments": [{"title": "press", "title_link": SCRIPT, "color": "red;x:y", "text": evil}],
+    }
     await sender.post("/services/T0/B0/AbCdEfGhIjKlMnOpQrSt", json=slack)
     payload = {"summary": evil[:1000], "source": evil[:200], "severity": "critical", "custom_details": {evil: evil}}
     incident = {"routing_key": KEY, "event_action": "trigger", "dedup_key": evil[:200], "payload": payload}
@@ -125,7 +142,11 @@ async def test_hostile_requests_stay_words(visit, sender, elsewhere):
 async def test_a_hostile_mail_is_caged(visit, sender, elsewhere):
     """A mail's own scripts, forms, pictures, refresh and links do nothing, even opened at its own address."""
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = "evil@x.example", "on-call@shop.example", "<script>window.hacked=1</script>"
+    mail["From"], mail["To"], mail["Subject"] = (
+        "evil@x.example",
+        "on-call@shop.example",
+        "<script>window.hacked=1</script>",
+    )
     mail.set_content("plain")
     mail.add_alternative(f"<h1>The mail</h1>{markup(elsewhere.url)}", subtype="html")
     await asyncio.to_thread(post, sender.box.smtp_port, mail)

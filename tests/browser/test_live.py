@@ -48,7 +48,7 @@ async def test_hipchat_is_a_room(visit, sender):
 
 
 async def test_a_hipchat_card_and_label_are_drawn(visit, sender):
-    """HTML keeps HipChat's few tags; the card's title is a link, its attributes are named; `from` stands by the name."""
+    """HTML keeps HipChat's few tags, a card its link and its attributes, and `from` stands by the name."""
     card = {
         "style": "application",
         "id": "1",

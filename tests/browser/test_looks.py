@@ -22,16 +22,17 @@ FAINT = """(least) => {
   const parts = (colour) => [...colour.matchAll(/[\\d.]+/g)].map(Number);
   const over = ([r, g, b, a = 1], under) => [r, g, b].map((part, at) => part * a + under[at] * (1 - a));
   const lineage = (e) => (e ? [...lineage(e.parentElement), e] : []);
-  const ground = (e) => lineage(e).reduce((under, one) => over(parts(getComputedStyle(one).backgroundColor), under), [255, 255, 255]);
+  const fill = (e) => parts(getComputedStyle(e).backgroundColor);
+  const ground = (e) => lineage(e).reduce((under, one) => over(fill(one), under), [255, 255, 255]);
+  const opacity = (e) => lineage(e).reduce((all, one) => all * getComputedStyle(one).opacity, 1);
   const faint = new Set();
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const words = walker.currentNode.data.trim();
     const e = walker.currentNode.parentElement;
     if (!words || !e.checkVisibility()) continue;
-    const style = getComputedStyle(e);
     const under = ground(e);
-    const seen = over([...parts(style.color).slice(0, 3), lineage(e).reduce((all, one) => all * getComputedStyle(one).opacity, 1)], under);
+    const seen = over([...parts(getComputedStyle(e).color).slice(0, 3), opacity(e)], under);
     const [a, b] = [light(seen), light(under)].sort((x, y) => y - x);
     const ratio = (a + 0.05) / (b + 0.05);
     if (ratio < least) faint.add(`${e.tagName}.${e.className} ${words.slice(0, 20)} ${ratio.toFixed(2)}`);

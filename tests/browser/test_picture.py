@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from browser.sender import Sender
 from playwright.async_api import expect
 
 from worker import demo
@@ -55,7 +54,7 @@ async def test_the_picture(visit, sender, hours, tmp_path):
         await sender.alert(event)
         hours.now += 19
     hours.now += 240
-    for event in demo.resolved(events, hours.now):
+    for event in reversed(demo.resolved(events, hours.now)):
         await sender.alert(event)
         hours.now += 19
 
@@ -65,7 +64,7 @@ async def test_the_picture(visit, sender, hours, tmp_path):
     said = visitor.view.get_by_role("article")
     await expect(said).to_have_count(6)
     await expect(visitor.page.get_by_text("127.0.0.1:8027")).to_be_visible()
-    await said.nth(1).evaluate("one => one.scrollIntoView(true)")
+    await visitor.view.evaluate("view => view.scrollTo(0, 0)")
 
     picture = PICTURE if os.environ.get("BELLHOP_SCREENSHOTS") else tmp_path / "sandbox.png"
     picture.parent.mkdir(parents=True, exist_ok=True)

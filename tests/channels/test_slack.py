@@ -169,5 +169,5 @@ def test_warnings_name_what_will_not_do_as_expected():
 def test_one_message_a_second_per_channel():
     """Each channel of a token has its own."""
     limits = [CHANNEL.limits(SlackSettings.model_validate(API | {"channel": channel}))[0] for channel in ("#a", "#b")]
-    assert [(limit.count, limit.per_s) for limit in limits] == [(1, 1), (1, 1)]
+    assert [(limit.count, limit.per_s) for limit in limits] == [(5, 5), (5, 5)]
     assert limits[0].key != limits[1].key

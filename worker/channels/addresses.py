@@ -6,7 +6,7 @@ import re
 from typing import Annotated
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 
 def check_http_url(url: str) -> str:
@@ -67,3 +67,10 @@ HttpUrl = Annotated[str, AfterValidator(check_http_url)]
 """An http(s) address that is no secret."""
 Token = Annotated[SecretStr, AfterValidator(_one_ascii_word)]
 """A secret that may stand in a header."""
+VerifyTls = Annotated[bool, Field(title="Verify TLS", description="Whether the server's certificate is verified.")]
+"""A setting of every channel whose server may be somebody's own; `CaFile` stands beside it."""
+CaFile = Annotated[
+    str | None,
+    Field(title="CA file", description="A file on the worker's host with the certificates to verify the server by."),
+]
+"""Where the server's certificate is of a private authority."""

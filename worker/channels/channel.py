@@ -11,7 +11,16 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from worker.channels.addresses import HttpUrl, SecretUrl, Token, address_label, check_http_url, wire_url
+from worker.channels.addresses import (
+    CaFile,
+    HttpUrl,
+    SecretUrl,
+    Token,
+    VerifyTls,
+    address_label,
+    check_http_url,
+    wire_url,
+)
 from worker.channels.replies import (
     EXCERPT_CHARS,
     bad_reply,
@@ -27,12 +36,14 @@ from worker.retry import RetryPolicy
 
 __all__ = [
     "EXCERPT_CHARS",
+    "CaFile",
     "Channel",
     "ChannelSettings",
     "HttpUrl",
     "Limit",
     "SecretUrl",
     "Token",
+    "VerifyTls",
     "address_label",
     "bad_reply",
     "check_http_url",

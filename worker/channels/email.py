@@ -15,7 +15,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from worker.channels.channel import Channel, ChannelSettings, digest, excerpt, judge_failure
+from worker.channels.channel import CaFile, Channel, ChannelSettings, VerifyTls, digest, excerpt, judge_failure
 from worker.channels.wording import clip, headline, moment, one_line, paragraphs, plain, web_links
 from worker.messages import Mail, MailSecurity, Reply
 from worker.models import Event, Kind, Notice, Reason, Verdict
@@ -102,14 +102,8 @@ class EmailSettings(ChannelSettings):
         default="", title="Subject prefix", max_length=100, description="What each subject begins with: `[prod]`."
     )
     reply_to: Address | None = Field(default=None, title="Reply to", description="Where answers go.")
-    verify_tls: bool = Field(
-        default=True, title="Verify TLS", description="Whether the server's certificate is verified."
-    )
-    ca_file: str | None = Field(
-        default=None,
-        title="CA file",
-        description="A file on the worker's host with the certificates to verify the server by.",
-    )
+    verify_tls: VerifyTls = True
+    ca_file: CaFile = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -6,17 +6,19 @@ https://developer.atlassian.com/server/hipchat/about-the-hipchat-rest-api
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from worker.channels.channel import (
+    CaFile,
     Channel,
     ChannelSettings,
     Limit,
     SecretUrl,
     Token,
-    address_label,
+    VerifyTls,
     credential_key,
     json_body,
 )
@@ -78,16 +80,10 @@ class HipChatSettings(ChannelSettings):
         title="Message format",
         description="`text`, in which @mentions work, or `html`, which comes with a card.",
     )
-    verify_tls: bool = Field(
-        default=True, title="Verify TLS", description="Whether the server's certificate is verified."
-    )
-    ca_file: str | None = Field(
-        default=None,
-        title="CA file",
-        description="A file on the worker's host with the certificates to verify a self-hosted server by.",
-    )
+    verify_tls: VerifyTls = True
+    ca_file: CaFile = None
 
-    @property
+    @cached_property
     def address(self) -> RoomAddress:
         """Base, room and token; ValueError with what is missing."""
         return room_address(
@@ -110,7 +106,7 @@ def compose(notice: Notice, settings: HipChatSettings) -> HttpPost:
     address = settings.address
     return HttpPost(
         url=address.url,
-        label=f"POST {address_label(address.url)}",
+        label=address.label,
         # In the header and not in the query, where proxies' logs would show it.
         headers={"Authorization": f"Bearer {address.token}", "Content-Type": "application/json"},
         body=json_body(_notification(notice, settings)),

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
-from worker.channels.addresses import wire_url
+from worker.channels.addresses import address_label, wire_url
 
 DEFAULT_BASE = "https://api.hipchat.com"
 PASTED = re.compile(r"(?P<base>.*)/v2/room/(?P<room>[^/]+)(/notification)?/?")
 ROOM_CHARS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RoomAddress:
     """A room of a server, and the token for it. `base` ends before `/v2`."""
 
@@ -25,10 +26,15 @@ class RoomAddress:
     room: str
     token: str = field(repr=False)
 
-    @property
+    @cached_property
     def url(self) -> str:
         """Where notifications for the room go."""
         return f"{self.base}/v2/room/{room_segment(self.room)}/notification"
+
+    @cached_property
+    def label(self) -> str:
+        """What logs may show of it."""
+        return f"POST {address_label(self.url)}"
 
 
 def room_segment(room: str) -> str:

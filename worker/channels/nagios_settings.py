@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from worker.channels.channel import ChannelSettings, HttpUrl
+from worker.channels.channel import CaFile, ChannelSettings, HttpUrl, VerifyTls
 
 
 class Via(StrEnum):
@@ -92,14 +92,8 @@ class NagiosSettings(ChannelSettings):
     )
     url: HttpUrl | None = Field(default=None, title="URL", description="NRDP: `https://nagios.example.com/nrdp/`.")
     token: SecretStr | None = Field(default=None, title="Token", description="NRDP: one of its authorized tokens.")
-    verify_tls: bool = Field(
-        default=True, title="Verify TLS", description="NRDP: whether the server's certificate is verified."
-    )
-    ca_file: str | None = Field(
-        default=None,
-        title="CA file",
-        description="NRDP: a file on the worker's host with the certificates to verify the server by.",
-    )
+    verify_tls: VerifyTls = True
+    ca_file: CaFile = None
     path: Annotated[str, AfterValidator(_check_path)] | None = Field(
         default=None, title="Path", description="Command file: `/usr/local/nagios/var/rw/nagios.cmd`."
     )

@@ -125,10 +125,10 @@ def warnings(settings: SlackSettings) -> list[str]:
 
 
 def limits(settings: SlackSettings) -> tuple[Limit, ...]:
-    """One message a second per channel: https://docs.slack.dev/apis/web-api/rate-limits."""
+    """One message a second per channel, short bursts allowed: https://docs.slack.dev/apis/web-api/rate-limits."""
     credential = settings.webhook_url or settings.token
     secret = credential.get_secret_value() if credential else ""
-    return (Limit(credential_key("slack", secret, settings.channel or ""), 1, 1.0),)
+    return (Limit(credential_key("slack", secret, settings.channel or ""), 5, 5.0),)
 
 
 CHANNEL = Channel(

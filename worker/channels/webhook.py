@@ -13,9 +13,11 @@ from urllib.parse import quote, urlencode
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from worker.channels.channel import (
+    CaFile,
     Channel,
     ChannelSettings,
     SecretUrl,
+    VerifyTls,
     address_label,
     json_body,
     wire_url,
@@ -104,14 +106,8 @@ class WebhookSettings(ChannelSettings):
         description="Signs each request as Standard Webhooks has it: whsec_ and base64. While you change it, name "
         "the new one and the old one.",
     )
-    verify_tls: bool = Field(
-        default=True, title="Verify TLS", description="Whether the server's certificate is verified."
-    )
-    ca_file: str | None = Field(
-        default=None,
-        title="CA file",
-        description="A file on the worker's host with the certificates to verify the server by.",
-    )
+    verify_tls: VerifyTls = True
+    ca_file: CaFile = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

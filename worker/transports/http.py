@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
@@ -24,6 +25,8 @@ time-out for a free one is tried again."""
 KEEP_ALIVE_S = 4.0
 """Shorter than the 5 s after which Node.js and Apache close an idle connection: a request that is written while they
 do so is of unknown fate."""
+KNOWN_ADDRESSES = 10_000
+"""How many addresses are kept parsed. A destination's is the same for every alert, as a rule."""
 NEVER_ROUNDED = 3600.0
 """aiohttp rounds time-outs above this up to whole seconds."""
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
@@ -120,6 +123,7 @@ class GuardedResolver(AbstractResolver):
         """Nothing to do: the guard's owner closes it."""
 
 
+@lru_cache(KNOWN_ADDRESSES)
 def _url(text: str) -> URL:
     # What is written as %2F must arrive as %2F (HipChat's room names), so an address is sent as it stands.
     url = URL(text, encoded=text.isascii())
