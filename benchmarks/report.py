@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from benchmarks.figures import BELLHOP, PLAIN, Round, Summary, Target, lost, median_latency, summarised, targets
+from worker.commands.output import print_line, print_table
 
 COLUMNS = ("what", "deliveries/s", "CPU us each", "x bare", "target")
 AIMS = {BELLHOP: ("Bellhop by rate", "Bellhop by processor time")}
@@ -49,7 +47,7 @@ def rows(rounds: Sequence[Round]) -> list[tuple[str, ...]]:
 
 def _throughput_row(each: Summary, aims: dict[str, Target]) -> tuple[str, ...]:
     verdicts = [_verdict(aims[what]) for what in AIMS.get(each.name, ()) if aims[what].value is not None]
-    x_bare = "" if each.x_bare is None else f"{each.x_bare:.2f}"
+    x_bare = "" if each.x_bare is None else f"{each.x_bare:.2f} (by CPU {each.x_bare_by_cpu or 0:.2f})"
     return each.name, f"{each.per_s:,.0f}", f"{each.cpu_us:,.0f}", x_bare, "\n".join(verdicts)
 
 
@@ -67,14 +65,9 @@ def _verdict(target: Target) -> str:
 
 def show(rounds: Sequence[Round], redis: str) -> None:
     """Print the table and what it stands for."""
-    table = Table(title=f"medians of {len(rounds)} rounds; {redis}, Python {platform.python_version()}")
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column in {"what", "target"} else "right")
-    for row in rows(rounds):
-        table.add_row(*row)
-    console = Console()
-    console.print(table)
-    console.print(closing(rounds), style="red" if lost(rounds) else "")
+    print_line(f"Medians of {len(rounds)} rounds; {redis}, Python {platform.python_version()}", "bold")
+    print_table(COLUMNS, rows(rounds))
+    print_line(closing(rounds), "red" if lost(rounds) else "")
 
 
 def closing(rounds: Sequence[Round]) -> str:

@@ -11,7 +11,7 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -41,6 +41,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 MS_PER_HOUR: Final = 3_600_000
+CANCEL_AGAIN_S: Final = 0.1
 
 
 @dataclass(slots=True)
@@ -156,9 +157,7 @@ class Runtime:
 
     async def _end_intake(self) -> None:
         renewal, *rest = self.parts.tasks
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await _ended(rest)
         self.parts.tasks = [renewal]
 
     async def _close(self) -> None:
@@ -166,14 +165,26 @@ class Runtime:
         handed_back = await parts.deliverer.drain(self._settings.shutdown_s)
         if handed_back:
             log.warning("worker.handed_back", deliveries=handed_back)
-        for task in parts.tasks:
-            task.cancel()
-        await asyncio.gather(*parts.tasks, return_exceptions=True)
+        await _ended(parts.tasks)
         parts.publisher.close()
         await parts.carrier.close()
         with suppress(RedisError, OSError):
             await parts.stream.leave()
         await parts.redis.aclose()
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended.
+
+    More than once: before Python 3.12 `asyncio.wait_for`, through which redis-py sends, can swallow a cancellation.
+    https://github.com/python/cpython/issues/86296
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 _runtimes: dict[int, Runtime] = {}

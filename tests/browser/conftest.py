@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from browser.sender import Sender
 from browser.visitor import Visitor
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from config.settings import Settings
 from worker.sandbox.options import Options
@@ -28,6 +28,8 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE_MS = 15_000
+"""Machines are shared and slow at times; what is right is seen at once all the same."""
 DESK = {"width": 1280, "height": 800}
 HURRY = "const later = setTimeout; window.setTimeout = (work, ms) => later(work, ms / 5);"
 """The page looks for news five times a second rather than once."""
@@ -38,6 +40,7 @@ async def browser():
     """Debian's Chromium without a window, with a profile that is gone afterwards."""
     if not INSTALLED:
         pytest.skip("Debian package chromium is not installed")
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=QUIET)
         yield chromium

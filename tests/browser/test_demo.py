@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,9 @@ def descendants(pid):
     """The ids of all processes beneath this one."""
     found = []
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, listed.read_text().split()):
-            found += [child, *descendants(child)]
+        with suppress(OSError):  # a thread that has just ended
+            for child in map(int, listed.read_text().split()):
+                found += [child, *descendants(child)]
     return found
 
 

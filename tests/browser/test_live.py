@@ -12,7 +12,7 @@ from playwright.async_api import expect
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 ROOM = "/v2/room/Ops%20Room/notification"
-AT_ONCE_MS = 3000
+AT_ONCE_MS = 5000
 
 
 async def test_everything_comes_live(visit, sender):

@@ -119,12 +119,12 @@ def test_what_was_not_measured_is_neither_held_nor_missed():
 def test_table_from_figures():
     """The table has a row per measure and percentile, with ratio and verdict."""
     table = rows([a_round(bellhop_per_s=5000.0)])
-    assert table[0] == (BARE, "10,000", "90", "1.00", "")
+    assert table[0] == (BARE, "10,000", "90", "1.00 (by CPU 1.00)", "")
     assert table[1] == (
         BELLHOP,
         "5,000",
         "150",
-        "0.50",
+        "0.50 (by CPU 0.60)",
         ">= 0.6 x bare: 0.5, MISSED\n>= 10 x plain Celery: 10.7, holds",
     )
     assert table[3] == ("idle, XADD to arrival, p50", "4.0 ms", "", "", "<= 5 ms: 4, holds")
