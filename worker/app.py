@@ -14,6 +14,7 @@ from kombu.entity import Exchange, Queue
 from config.logging import configure
 from config.settings import settings
 from worker.embedded_redis import redis_url
+from worker.errors import BellhopError
 from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE
 from worker.runtime import Runtime, close_runtime, runtime
 from worker.tasks import register, sender
@@ -21,7 +22,11 @@ from worker.tasks import register, sender
 # `-P threads` on the command line names Celery's pool by this table; `worker_pool` below serves where -P is not given.
 concurrency.ALIASES["threads"] = "worker.pool:TaskPool"
 
-_url = redis_url(settings())
+try:
+    _url = redis_url(settings())
+except BellhopError as problem:
+    # Celery's command line would show a traceback above our sentence.
+    raise SystemExit(f"bellhop: {problem}") from None
 
 
 def _queue(name: str) -> Any:
@@ -46,6 +51,7 @@ celery_app.conf.update(
     task_acks_late=False,
     worker_prefetch_multiplier=1,
     worker_pool="worker.pool:TaskPool",
+    worker_consumer="worker.consumer:Consumer",
     worker_concurrency=settings().concurrency,
     # Flower shows tasks and their return values from these events.
     worker_send_task_events=True,
@@ -72,6 +78,11 @@ class Pipeline(bootsteps.StartStopStep):  # type: ignore[misc]
     """Intake and timer, in every worker: from when its pool runs until before it stops."""
 
     requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        # Workers need not know each other here, and looking for each other takes a second at every start.
+        parent.options |= {"without_mingle": True, "without_gossip": True}
+        super().__init__(parent, **options)
 
     def start(self, parent: Any) -> None:
         """Begin to read the stream and to publish what is due."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
 
 from worker.attempt import Attempted, Carries, attempt
+from worker.cancelling import ended
 from worker.channels.channel import Limit
 from worker.dispatch import Looks
 from worker.events import load_event
@@ -28,7 +30,10 @@ log = structlog.get_logger()
 
 PATIENCE_S: Final = 1.0
 """How long a task waits for its deliveries before it returns and leaves them to their leases."""
-LATER_MS: Final = 1000
+PATIENT: Final = 2
+"""How many tasks of a process may wait so at a time; the others return at once, so that a vendor that hangs leaves
+Celery's threads to those that do not."""
+LATER_MS: Final = 5000
 """When a delivery that found no place is woken again."""
 SHOWN: Final = 30
 """How many deliveries a task's result spells out; the counts are of all."""
@@ -100,10 +105,9 @@ class InFlight:
     async def until_one_ends(self, within_s: float) -> None:
         """Wait for a place to become free, at most so long."""
         self._freed.clear()
-        try:
-            await asyncio.wait_for(self._freed.wait(), within_s)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._freed.wait()
 
 
 class Deliverer:
@@ -128,6 +132,7 @@ class Deliverer:
         self._rules = rules
         self._jitter = jitter
         self._in_flight = InFlight(rules)
+        self._patient = 0
 
     @property
     def leases(self) -> list[str]:
@@ -136,18 +141,28 @@ class Deliverer:
 
     async def deliver(self, refs: Sequence[str]) -> DeliverReport:
         """Deliver one batch; what is not owed any more is passed over in silence."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE_S
         report = DeliverReport()
+        patience_s = PATIENCE_S if self._patient < PATIENT else 0.0
+        self._patient += 1
+        try:
+            await self._deliver_within(patience_s, refs, report)
+        finally:
+            self._patient -= 1
+        return report
+
+    async def _deliver_within(self, patience_s: float, refs: Sequence[str], report: DeliverReport) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience_s
         left = [DeliveryId.parse(ref) for ref in dict.fromkeys(refs)]
         apps = await self._destinations.lookup({each.app for each in left})
         tasks: set[asyncio.Task[None]] = set()
-        while left and loop.time() < until:
+        while left:
             admitted, left = self._in_flight.admit(left)
             if admitted:
                 tasks |= await self._begin(admitted, apps, report)
-            if left:
-                await self._in_flight.until_one_ends(until - loop.time())
+            if not left or loop.time() >= until:
+                break
+            await self._in_flight.until_one_ends(until - loop.time())
         if left:
             report.counts["to be woken again, no place"] = len(left)
             await self._ledger.defer([str(each) for each in left], LATER_MS)
@@ -155,7 +170,6 @@ class Deliverer:
             _, slow = await asyncio.wait(tasks, timeout=max(0.0, until - loop.time()))
             if slow:
                 report.counts["still under way"] = len(slow)
-        return report
 
     async def supersede(self, leases: Sequence[str]) -> None:
         """Settle what its own "resolved" has overtaken; the leases are held by this process."""
@@ -170,9 +184,7 @@ class Deliverer:
         if self._in_flight.tasks:
             await asyncio.wait(self._in_flight.tasks.values(), timeout=within_s)
         left = self._in_flight.tasks
-        for task in left.values():
-            task.cancel()
-        await asyncio.gather(*left.values(), return_exceptions=True)
+        await ended(left.values())
         await self._ledger.release(list(left))
         return len(left)
 

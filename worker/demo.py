@@ -48,27 +48,35 @@ def firing(now: float, run: str) -> list[dict[str, Any]]:
 
 def resolved(events: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
     """Each alert's back to normal."""
-    return [
-        event
-        | {
-            "id": f"{event['id']}-resolved",
-            "status": "resolved",
-            "title": NORMAL[event["rule"]][0],
-            "message": f"{NORMAL[event['rule']][1]} Back to normal at {clock(now)}.",
-            "occurred_at": now,
-        }
-        for event in events
-    ]
+    return [event | _normal(event, now) for event in events]
 
 
-NORMAL: Mapping[str, tuple[str, str]] = {
+def _normal(event: dict[str, Any], now: float) -> dict[str, Any]:
+    title, words, value = NORMAL[event["rule"]]
+    changed = {"metric": event["metric"] | {"value": value}} if "metric" in event else {}
+    return changed | {
+        "id": f"{event['id']}-resolved",
+        "status": "resolved",
+        "title": title,
+        "message": f"{words} Back to normal at {clock(now)}.",
+        "occurred_at": now,
+    }
+
+
+NORMAL: Mapping[str, tuple[str, str, float]] = {
     "Memory used": (
         "Memory used by Apache is back to normal",
         "The avg(used) < 1.073741824E9 for 300 seconds for application Apache.",
+        731_906_048,
     ),
-    "Log errors": ("The checkout logs are back to normal", "The count of log events is within its usual range again."),
-    "Heartbeat": ("search-2 sends its heartbeat again", "A heartbeat came from search-2 again."),
+    "Log errors": (
+        "The checkout logs are back to normal",
+        "The count of log events is within its usual range again.",
+        23,
+    ),
+    "Heartbeat": ("search-2 sends its heartbeat again", "A heartbeat came from search-2 again.", 0),
 }
+"""By rule: title, words and the value that the metric came back to."""
 
 
 def _memory(now: float, run: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from config.settings import Settings
+from worker.cancelling import ended
 from worker.channels import CHANNELS
 from worker.delivery import Deliverer
 from worker.dispatch import Dispatcher
@@ -41,7 +42,6 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 MS_PER_HOUR: Final = 3_600_000
-CANCEL_AGAIN_S: Final = 0.1
 
 
 @dataclass(slots=True)
@@ -157,7 +157,7 @@ class Runtime:
 
     async def _end_intake(self) -> None:
         renewal, *rest = self.parts.tasks
-        await _ended(rest)
+        await ended(rest)
         self.parts.tasks = [renewal]
 
     async def _close(self) -> None:
@@ -165,26 +165,12 @@ class Runtime:
         handed_back = await parts.deliverer.drain(self._settings.shutdown_s)
         if handed_back:
             log.warning("worker.handed_back", deliveries=handed_back)
-        await _ended(parts.tasks)
+        await ended(parts.tasks)
         parts.publisher.close()
         await parts.carrier.close()
         with suppress(RedisError, OSError):
             await parts.stream.leave()
         await parts.redis.aclose()
-
-
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they have ended.
-
-    More than once: before Python 3.12 `asyncio.wait_for`, through which redis-py sends, can swallow a cancellation.
-    https://github.com/python/cpython/issues/86296
-    """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 _runtimes: dict[int, Runtime] = {}

@@ -334,3 +334,21 @@ async def test_a_delivery_whose_event_is_gone_leaves_the_ledger(make_pipeline, e
     report = await pipeline.deliver()
     assert report.as_result()["summary"] == "nothing was owed any more"
     assert set((await pipeline.ledger.counts()).values()) == {0}
+
+
+async def test_a_vendor_that_hangs_holds_no_more_than_two_tasks(make_pipeline, event):
+    """With two tasks waiting for a vendor that hangs, the third returns at once and leaves its threads to others."""
+
+    async def hangs():
+        await asyncio.Event().wait()
+
+    pipeline = make_pipeline(carrier=FakeCarrier([hangs]))
+    await pipeline.send(*(event(id=str(i), title=str(i)) for i in range(3)))
+    refs = list(pipeline.published)
+    waiting = [asyncio.create_task(pipeline.deliverer.deliver([ref])) for ref in refs[:2]]
+    await asyncio.sleep(0.05)
+    report = await asyncio.wait_for(pipeline.deliverer.deliver(refs[2:]), 0.5)
+    assert report.counts == {"still under way": 1}
+    assert not any(task.done() for task in waiting)
+    await asyncio.gather(*waiting)
+    await pipeline.deliverer.drain(0.0)

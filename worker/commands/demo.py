@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -48,7 +49,7 @@ def demo(
             results = asyncio.run(Show(redis.url, folder, quiet=as_json).run(stay=not (once or as_json)))
     except BellhopError as problem:
         fail(problem, Exit.UNAVAILABLE)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return
     if as_json:
         print_json(results)
@@ -86,6 +87,9 @@ class Show:
 
     async def run(self, *, stay: bool) -> list[dict[str, Any]]:
         """The whole of it; the results of what was sent."""
+        # A SIGTERM at any moment takes down in good order what is up by then; asyncio does the same for Ctrl-C.
+        if task := asyncio.current_task():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         async with AsyncExitStack() as stack:
             redis = async_redis(self._url)
             stack.push_async_callback(redis.aclose)

@@ -23,8 +23,6 @@ def worker_command(number: int = 0, **env: str) -> Command:
     # %n and %h are Celery's: each process needs a name of its own, or Flower takes them for one.
     name = f"bellhop{number or ''}-{os.getpid()}@%h"
     argv = [script("celery"), "-A", "worker", "worker", "-P", "threads", "--hostname", name, "--loglevel", "warning"]
-    # Celery workers need not know each other here, and looking for each other takes a second at every start.
-    argv += ["--without-mingle", "--without-gossip"]
     return Command(f"worker {number}".strip(" 0"), argv, env)
 
 
