@@ -25,10 +25,11 @@ from config.settings import Settings, read_settings
 from worker.attempt import Attempted
 from worker.channels import CHANNELS
 from worker.commands.output import print_table
+from worker.delivery import _delivery
 from worker.dispatch import arrival, plan
-from worker.events import load_event, parse_event
+from worker.events import parse_event
 from worker.messages import Message, Reply
-from worker.models import Delivery, DeliveryId, Progress
+from worker.models import Progress
 from worker.progress import DeliveryRules, notice_of, outcome_of, refusal
 from worker.results import record_json, result_json
 from worker.routes import Routes, destination_of
@@ -104,10 +105,7 @@ class Stages:
         with stage("deliver: claim, script call"):
             now, claims = await self._ledger.claim([(ref, ()) for ref in refs])
         with stage("deliver: load the events"):
-            deliveries = [
-                Delivery(DeliveryId.parse(claim.ref), claim.lease, load_event(claim.event or b""), (), now)
-                for claim in claims
-            ]
+            deliveries = [_delivery(claim, claim.event or b"", now) for claim in claims]
         with stage("dispatch, deliver: look the apps up"):
             apps = await self._destinations.lookup({each.id.app for each in deliveries})
         with stage("deliver: route, may it be tried"):

@@ -90,9 +90,7 @@ def mask_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> Event
 
 
 def _masked_map(fields: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
-    return {
-        name: MASK if _names_secret(str(name)) else _masked(value, depth) for name, value in fields.items()
-    }
+    return {name: MASK if _names_secret(str(name)) else _masked(value, depth) for name, value in fields.items()}
 
 
 @lru_cache(4096)
