@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import ip_network
 
 import pytest
@@ -166,9 +167,11 @@ def test_socket_is_refused_for_the_very_address(guard):
 
 async def test_command_file_needs_no_address(new_carrier, tmp_path):
     """The guard has no say in files."""
-    file = tmp_path / "nagios.cmd"
-    file.touch()
+    fifo = tmp_path / "nagios.cmd"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     async with new_carrier(allowed_addresses=()) as carrier:
-        reply = await carrier.carry(CommandLine(path=str(file), line="PROCESS_HOST_CHECK_RESULT;h;0;fine"))
+        reply = await carrier.carry(CommandLine(path=str(fifo), line="PROCESS_HOST_CHECK_RESULT;h;0;fine"))
+    os.close(reader)
 
     assert reply.failure is None

@@ -338,15 +338,16 @@ async def test_hanging_handshake_is_a_time_out(new_carrier, listen):
 
 async def test_cancellation_passes(carrier, listen):
     """A cancelled attempt ends as cancelled, and closes its connection."""
-    closed = asyncio.Event()
+    connected, closed = asyncio.Event(), asyncio.Event()
 
     async def handler(reader, _writer):
+        connected.set()
         await reader.read()
         closed.set()
 
     async with listen(handler) as port:
         task = asyncio.create_task(carrier.carry(mail(port, host="127.0.0.1")))
-        await asyncio.sleep(0.05)
+        await connected.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
