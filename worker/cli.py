@@ -7,6 +7,7 @@ import typer
 from worker.commands import apps, deliveries, destinations
 from worker.commands.demo import demo
 from worker.commands.processes import up, worker
+from worker.commands.replay import explain, replay
 from worker.commands.sandbox import sandbox
 from worker.commands.send import send
 from worker.commands.status import doctor, status
@@ -21,7 +22,7 @@ app = typer.Typer(
 app.add_typer(apps.app, name="apps")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(deliveries.app, name="deliveries")
-for command in (demo, up, worker, sandbox, send, status, doctor):
+for command in (demo, up, worker, sandbox, send, explain, replay, status, doctor):
     app.command()(command)
 
 

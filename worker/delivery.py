@@ -257,9 +257,19 @@ class Deliverer:
 
 def _delivery(claim: Claim, event: bytes, now: float) -> Delivery:
     attempts = load_attempts(claim.record)
-    for _ in range(claim.deaths):
+    for _ in range(claim.deaths + claim.handed_back):
         attempts = (*attempts, died(attempts, now))
-    return Delivery(DeliveryId.parse(claim.ref), claim.lease, load_event(event), attempts, now)
+    loaded = load_event(event)
+    return Delivery(
+        id=DeliveryId.parse(claim.ref),
+        lease=claim.lease,
+        event=loaded,
+        attempts=attempts,
+        claimed_at=now,
+        since=max(loaded.received_at, claim.replayed_ms / 1000),
+        deaths=claim.deaths,
+        paused=claim.paused,
+    )
 
 
 def _log(progress: Progress, attempted: Attempted | None, fate: Fate) -> None:

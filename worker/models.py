@@ -54,6 +54,8 @@ class Reason(StrEnum):
     TLS_REFUSED = "tls_refused"
     BAD_ADDRESS = "bad_address"  # an address that Bellhop may not or cannot reach
     DISABLED = "disabled"
+    PAUSED = "paused"  # refused too often (401, 403, 404, 410); a Test that succeeds resumes it
+    WORKER_DIED = "worker_died"  # it killed its worker twice
     SUPERSEDED = "superseded"  # its "resolved" came while it was still owed
     EXPIRED = "expired"  # past its deadline before it could be tried
     NO_DESTINATION = "no_destination"  # deleted since the event came
@@ -117,6 +119,15 @@ class Event:
     def firing(self) -> bool:
         """Whether the condition holds now."""
         return self.status is Status.FIRING
+
+
+class Health(StrEnum):
+    """What an attempt says of its destination."""
+
+    OK = "ok"  # it answers, whatever it says
+    BAD = "bad"  # it does not, or with 5xx
+    DENIED = "denied"  # 401, 403, 404, 410: gone, or not allowed
+    UNKNOWN = ""
 
 
 class OnAmbiguous(StrEnum):
@@ -232,6 +243,12 @@ class Delivery:
     attempts: tuple[Attempt, ...]
     claimed_at: float
     """Epoch seconds by the ledger's clock."""
+    since: float
+    """From when its deadline counts: its event's arrival, or its replay; epoch seconds."""
+    deaths: int = 0
+    """How many workers died over it since it was last recorded."""
+    paused: str = ""
+    """Why its destination is paused, in words; empty where it is not."""
 
     @property
     def ambiguous(self) -> int:
@@ -253,5 +270,11 @@ class Progress:
     provider_ref: str | None = None
     hold_until: float | None = None
     """Until when the vendor wants to be left alone, for the whole destination; epoch seconds."""
+    health: Health = Health.UNKNOWN
     keep_thread: bool = False
     """Whether `provider_ref` is to be remembered for the condition's next notice."""
+
+    @property
+    def dead(self) -> bool:
+        """Whether it is a dead letter: it reached nobody, and an operator may want it to."""
+        return self.outcome is Outcome.FAILED or self.reason is Reason.PAUSED

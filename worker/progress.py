@@ -11,13 +11,27 @@ from typing import Final
 
 from worker.attempt import Attempted
 from worker.channels.channel import Channel
-from worker.models import Attempt, Delivery, Destination, Kind, Notice, OnAmbiguous, Outcome, Progress, Reason
+from worker.models import (
+    Attempt,
+    Delivery,
+    Destination,
+    Health,
+    Kind,
+    Notice,
+    OnAmbiguous,
+    Outcome,
+    Progress,
+    Reason,
+    Verdict,
+)
 from worker.results import Fate
 from worker.retry import RetryPolicy, asked_until, decide
 from worker.routes import Route
 
 LATE_AFTER_S: Final = 60.0
 """From when on a message says how late it is."""
+DEATHS: Final = 2
+"""After so many workers that died over a delivery in a row it is not tried again without an operator's word."""
 RESOLVED_DEADLINE_S: Final = 86_400.0
 """How long a "resolved" is worth delivering at the least: until it comes an incident stays open."""
 
@@ -36,24 +50,34 @@ def refusal(
     delivery: Delivery, destination: Destination | None, route: Route | None, rules: DeliveryRules
 ) -> Progress | None:
     """Why this delivery is not attempted, already settled; None where it may be."""
-
-    def settled(outcome: Outcome, reason: Reason, detail: str) -> Progress:
-        return Progress(delivery, delivery.attempts, reason, outcome, detail=detail)
-
     where = f"{delivery.id.app}/{delivery.id.destination}"
+    why: tuple[Outcome, Reason, str] | None
     if destination is None:
-        return settled(Outcome.FAILED, Reason.NO_DESTINATION, f"{where} was deleted since the event came")
-    if route is None:
-        return settled(Outcome.FAILED, Reason.BAD_SETTINGS, destination.problem)
-    if not destination.enabled:
-        return settled(Outcome.SKIPPED, Reason.DISABLED, f"{where} was disabled since the event came")
+        why = (Outcome.FAILED, Reason.NO_DESTINATION, f"{where} was deleted since the event came")
+    elif route is None:
+        why = (Outcome.FAILED, Reason.BAD_SETTINGS, destination.problem)
+    elif not destination.enabled:
+        why = (Outcome.SKIPPED, Reason.DISABLED, f"{where} was disabled since the event came")
+    elif delivery.paused:
+        words = f"{where} is paused after repeated refusals ({delivery.paused}); a Test that succeeds resumes it"
+        why = (Outcome.SKIPPED, Reason.PAUSED, words)
+    else:
+        why = _spent(delivery, route, rules)
+    return why and Progress(delivery, delivery.attempts, why[1], why[0], detail=why[2])
+
+
+def _spent(delivery: Delivery, route: Route, rules: DeliveryRules) -> tuple[Outcome, Reason, str] | None:
+    """Why no further attempt may follow those that were made; None where one may."""
+    tried = len(delivery.attempts)
+    if delivery.deaths >= DEATHS:
+        words = f"its worker died {delivery.deaths} times while it was under way"
+        return Outcome.FAILED, Reason.WORKER_DIED, words
     if delivery.ambiguous >= ambiguous_allowed(route):
-        detail = f"sent {delivery.ambiguous} times without an answer; not again, so that nobody sees it more often"
-        return settled(Outcome.FAILED, Reason.NO_ANSWER, detail)
+        words = f"sent {delivery.ambiguous} times without an answer; not again, so that nobody sees it more often"
+        return Outcome.FAILED, Reason.NO_ANSWER, words
     if delivery.claimed_at > deadline_of(delivery, route.channel, rules):
-        last = f"; the last: {delivery.attempts[-1].detail}" if delivery.attempts else ""
-        detail = f"its deadline passed after {len(delivery.attempts)} attempts{last}"
-        return settled(Outcome.FAILED, Reason.EXPIRED, detail)
+        last = f"; the last: {delivery.attempts[-1].detail}" if tried else ""
+        return Outcome.FAILED, Reason.EXPIRED, f"its deadline passed after {tried} attempts{last}"
     return None
 
 
@@ -121,8 +145,31 @@ def outcome_of(
         status_code=verdict.status_code,
         provider_ref=verdict.provider_ref,
         hold_until=None if delivered else asked_until(verdict, now),
+        health=health_of(verdict),
         keep_thread=delivered and route.channel.keeps_thread and delivery.event.firing,
     )
+
+
+_HEALTH: Final = {
+    Kind.DELIVERED: Health.OK,
+    Kind.RETRYABLE: Health.BAD,
+    Kind.AMBIGUOUS: Health.BAD,
+    Kind.RATE_LIMITED: Health.UNKNOWN,  # it is well, and its wait is kept by other means
+}
+_PERMANENT: Final = {
+    Reason.UNAUTHORIZED: Health.DENIED,
+    Reason.NOT_FOUND: Health.DENIED,
+    Reason.CLIENT_ERROR: Health.OK,
+}
+
+
+def health_of(verdict: Verdict) -> Health:
+    """What an attempt says of its destination."""
+    if verdict.reason in {Reason.INTERNAL, Reason.BAD_SETTINGS}:
+        return Health.UNKNOWN
+    if verdict.kind is Kind.PERMANENT:
+        return _PERMANENT.get(verdict.reason, Health.UNKNOWN)
+    return _HEALTH[verdict.kind]
 
 
 def died(attempts: Sequence[Attempt], now: float) -> Attempt:
@@ -141,7 +188,7 @@ def deadline_of(delivery: Delivery, channel: Channel, rules: DeliveryRules) -> f
     lasts = channel.deadline_s or rules.firing_deadline_s
     if not delivery.event.firing:
         lasts = max(lasts, RESOLVED_DEADLINE_S)
-    return delivery.event.received_at + lasts
+    return delivery.since + lasts
 
 
 def ambiguous_allowed(route: Route) -> int:

@@ -94,6 +94,9 @@ class Results:
             due_ms=0 if settled else max(1, int((progress.due_at or 0) * 1000)),
             hold_until_ms=int((progress.hold_until or 0) * 1000),
             thread=(progress.provider_ref or "") if progress.keep_thread else "",
+            health=progress.health,
+            why=f"{progress.reason} {progress.status_code or ''}".strip(),
+            dead=progress.dead,
         )
 
 

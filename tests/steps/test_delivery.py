@@ -107,7 +107,7 @@ async def test_an_owner_may_say_that_unknown_fate_is_not_retried(make_pipeline, 
 
 
 async def test_a_delivery_whose_worker_died_goes_out_once_more(make_pipeline, event):
-    """A lease that ended counts as an attempt of unknown fate: sent again once, marked, and never a third time."""
+    """It counts as an attempt of unknown fate: sent again once, and where that worker dies too, never a third time."""
     pipeline = make_pipeline(limits=LedgerLimits(lease_ms=1, wake_ms=60_000))
     await pipeline.send(event())
     for _ in range(2):
@@ -118,7 +118,7 @@ async def test_a_delivery_whose_worker_died_goes_out_once_more(make_pipeline, ev
     (result,) = await pipeline.all_results()
     assert pipeline.carrier.carried == []
     assert (result["outcome"], result["reason"], result["ambiguous"], result["attempts"]) == (
-        "failed", "no_answer", True, 2
+        "failed", "worker_died", True, 2
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import fakeredis
 import pytest
@@ -11,6 +12,7 @@ from worker.channels.channel import Limit
 from worker.events import dump_event, parse_event
 from worker.stores.connection import async_redis
 from worker.stores.ledger import Ledger, LedgerLimits, Owing, Settlement, line_of
+from worker.stores.troubles import Troubles
 
 LONG = LedgerLimits(lease_ms=60_000, wake_ms=60_000)
 
@@ -174,3 +176,94 @@ async def test_event_records_leave_by_age(client):
     await ledger.dispatch([await owing(ledger, 2, key="other")])
     assert await client.zrange("t:recent", 0, -1) == [b"a/2"]
     assert await client.exists("t:event:a/1") == 0
+
+
+async def test_leases_are_spared_after_an_outage(client):
+    """When nobody has looked for a while (Redis was away), the living renew first: nothing is taken from them."""
+    ledger = Ledger(client, "t", LedgerLimits(lease_ms=100, wake_ms=60_000))
+    (ref,) = (await ledger.dispatch([await owing(ledger, 1)])).woken
+    _, (claim,) = await ledger.claim([(ref, ())])
+    await client.set("t:beat", int((await ledger.now() - 60) * 1000))
+    await client.zadd("t:leased", {claim.lease: 1})
+    assert (await ledger.wake(10)).ended == []
+    assert await ledger.renew([claim.lease]) == 1
+    await asyncio.sleep(0.06)
+    assert (await ledger.wake(10)).ended == []
+    await asyncio.sleep(0.06)
+    assert (await ledger.wake(10)).ended == [ref]
+
+
+async def failing(ledger, number, *, health="bad", due_ms=1, dead=False):
+    """One delivery that is claimed and settled with this news of its destination; False where it was held back."""
+    owed = await owing(ledger, number, key=str(number))
+    (ref,) = (await ledger.dispatch([owed])).woken
+    _, claims = await ledger.claim([(ref, ())])
+    for claim in claims:
+        await ledger.settle([settlement(claim, owed.event, due_ms=due_ms, health=health, why="x 503", dead=dead)])
+    return claims[0] if claims else None
+
+
+async def test_the_circuit_opens_after_failures_in_a_row_and_lets_one_probe_through(client):
+    """Five failures hold the destination's deliveries back; when the pause is over one goes first, and closes it."""
+    ledger = Ledger(client, "t", LONG)
+    for number in range(5):
+        assert await failing(ledger, number)
+    assert await failing(ledger, 6) is None
+    troubles = Troubles(client, "t")
+    (trouble,) = (await troubles.all()).values()
+    assert trouble.open_until > await ledger.now()
+    await client.hset("t:troubles", "a/room", json.dumps(trouble.raw | {"until_ms": 1}))
+    first, second = await owing(ledger, 7, key="7"), await owing(ledger, 8, key="8")
+    refs = (await ledger.dispatch([first, second])).woken
+    _, (probe,) = await ledger.claim([(ref, ()) for ref in refs])
+    await ledger.settle([settlement(probe, first.event, health="ok")])
+    assert await troubles.all() == {}
+
+
+async def test_a_probe_that_fails_doubles_the_pause(client):
+    """A vendor that stays down is asked less and less often, up to once a minute."""
+    ledger, troubles = Ledger(client, "t", LONG), Troubles(client, "t")
+    for number in range(5):
+        await failing(ledger, number)
+    pauses = []
+    for number in range(10, 17):
+        (trouble,) = (await troubles.all()).values()
+        pauses.append(round(trouble.open_until - await ledger.now()))
+        await client.hset("t:troubles", "a/room", json.dumps(trouble.raw | {"until_ms": 1}))
+        assert await failing(ledger, number)
+    assert pauses == [5, 10, 20, 40, 60, 60, 60]
+
+
+async def test_half_of_them_failing_opens_the_circuit_too(client):
+    """A destination that fails every other time is not healthy, though never five times in a row."""
+    ledger, opened = Ledger(client, "t", LONG), False
+    for number in range(0, 60, 2):
+        opened = opened or await failing(ledger, number, health="bad") is None
+        opened = opened or await failing(ledger, number + 1, health="bad" if number % 6 else "ok", due_ms=0) is None
+    assert opened
+
+
+async def test_refusals_in_a_row_pause_the_destination_and_resume_ends_it(client):
+    """After three times 401 nothing is sent any more, until a Test succeeds."""
+    ledger, troubles = Ledger(client, "t", LONG), Troubles(client, "t")
+    for number in range(3):
+        assert (await failing(ledger, number, health="denied", due_ms=0)).paused == ""
+    assert (await failing(ledger, 4, health="", due_ms=0)).paused == "x 503"
+    await troubles.resume("a", "room")
+    assert (await failing(ledger, 5, health="ok", due_ms=0)).paused == ""
+
+
+async def test_dead_letters_are_kept_and_owed_again_when_replayed(client):
+    """A replay starts at attempt 1, once, and keeps what was tried before."""
+    ledger = Ledger(client, "t", LONG)
+    claim = await failing(ledger, 1, due_ms=0, dead=True)
+    ((ref, at),) = await ledger.dead(0, 1e15)
+    assert ref == claim.ref
+    assert abs(at / 1000 - await ledger.now()) < 5
+    event = (await owing(ledger, 1, key="1")).event
+    assert await ledger.replay([(ref, event), (ref, event)]) == ([ref], 1)
+    _, (again,) = await ledger.claim([(ref, ())])
+    assert (again.record, again.deaths) == (None, 0)
+    assert again.replayed_ms > 0
+    assert await client.hget("t:event:a/1", "h:room") == b"{}"
+    assert await ledger.dead(0, 1e15) == []

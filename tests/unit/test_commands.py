@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from fakes.pipeline import checkout, room
@@ -171,3 +172,106 @@ def test_no_redis_is_one_sentence(monkeypatch):
     assert result.exit_code == 3
     assert "cannot be used" in result.output
     assert "hidden" not in result.output
+
+
+def dead(redis, reason="not_found", **delivery):
+    """A dead letter as settle writes it."""
+    told = {"channel": "hipchat", "outcome": "failed", "reason": reason, "status_code": 404, "detail": "Room not found"}
+    record(redis, **(told | {"attempts": [attempt(1, kind="permanent", status_code=404)]} | delivery))
+    redis.zadd("bellhop:dead", {"hipchat/checkout/ops-room/e1": time.time() * 1000})
+
+
+def test_replay_tells_first_and_then_owes_again(redis):
+    """A dry run changes nothing; the real one puts the dead letter back into the ledger, once."""
+    dead(redis)
+    assert "1 would be replayed" in bellhop("replay", "--dry-run").output
+    assert redis.zcard("bellhop:woken") == 0
+    assert "1 replayed" in bellhop("replay").output
+    assert redis.zcard("bellhop:woken") == 1
+    assert "0 replayed" in bellhop("replay").output
+    assert json.loads(bellhop("deliveries", "list", "--json").output)[0]["state"] == "owed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["--app", "checkout"], 1),
+        (["--app", "search"], 0),
+        (["--destination", "ops-room", "--channel", "hipchat", "--reason", "not_found"], 1),
+        (["--reason", "expired"], 0),
+        (["--since", "5m"], 1),
+        (["--until", "5m"], 0),
+        (["e1"], 1),
+        (["checkout/e1"], 1),
+        (["e2"], 0),
+    ],
+)
+def test_replay_takes_what_it_is_told_to(redis, arguments, count):
+    """App, destination, channel, reason, time and event each narrow it down."""
+    dead(redis)
+    assert len(json.loads(bellhop("replay", "--dry-run", "--json", *arguments).output)["deliveries"]) == count
+
+
+def test_replay_says_how_to_write_a_time():
+    """A time in words is a usage error that names the option."""
+    result = bellhop("replay", "--since", "yesterday")
+    assert result.exit_code == 2
+    assert "--since yesterday: write 30m" in result.output
+
+
+def test_explain_tells_the_story_in_sentences(redis):
+    """What came, each attempt, how it ended, and what is wrong with the destination now."""
+    dead(redis, reason="paused", outcome="skipped", ambiguous=True)
+    trouble = {
+        "ok": 0,
+        "bad": 0,
+        "run": 0,
+        "denied": 3,
+        "opened": 0,
+        "until_ms": 0,
+        "paused": 1,
+        "why": "not_found 404",
+    }
+    redis.hset("bellhop:troubles", "checkout/ops-room", json.dumps(trouble))
+    told = bellhop("explain", "e1").output
+    assert 'Event e1 of app checkout, "CPU", came at' in told
+    assert "attempt 1 at 2026-11-18 11:06:40 UTC was refused for good with status 404" in told
+    assert "It was skipped: paused" in told
+    assert "paused after repeated refusals (not_found 404)" in told
+
+
+def test_explain_knows_what_is_still_owed(redis):
+    """A delivery that was not tried yet, and one that waits for its retry, are told as such."""
+    record(redis)
+    assert "It is owed, and was not tried yet." in bellhop("explain", "e1").output
+    record(
+        redis,
+        channel="hipchat",
+        outcome=None,
+        reason="server_error",
+        due_at=1.0,
+        attempts=[attempt(1, retry_at=1_795_000_060.0)],
+    )
+    told = bellhop("explain", "e1").output
+    assert "and the next was set for 60 s later" in told
+    assert "It is owed, and due now." in told
+
+
+def test_trouble_shows_wherever_destinations_are_shown(redis):
+    """A paused destination is named by list, doctor and status, and enabling it ends its pause."""
+    trouble = {
+        "ok": 0,
+        "bad": 0,
+        "run": 0,
+        "denied": 3,
+        "opened": 0,
+        "until_ms": 0,
+        "paused": 1,
+        "why": "unauthorized 401",
+    }
+    redis.hset("bellhop:troubles", "checkout/ops-room", json.dumps(trouble))
+    assert "paused after repeated refusals" in bellhop("destinations", "list").output
+    assert "paused after repeated refusals" in bellhop("doctor").output
+    assert json.loads(bellhop("status", "--json").output)["in_trouble"] == 1
+    bellhop("destinations", "enable", "checkout", "ops-room")
+    assert json.loads(bellhop("status", "--json").output)["in_trouble"] == 0

@@ -18,7 +18,7 @@ LAYERS = [
     {"runtime", "pool", "consumer"},
     {"tasks"},
     {"app"},
-    {"sandbox", "supervisor", "demo"},
+    {"sandbox", "supervisor", "demo", "explain"},
     {"commands"},
     {"cli", "__init__"},
 ]

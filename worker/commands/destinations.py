@@ -18,11 +18,22 @@ from worker.appsdiff import shown_fields
 from worker.appsfile import like, warnings_of
 from worker.channels import CHANNELS
 from worker.channels.channel import Channel, ChannelSettings
-from worker.commands.output import Exit, fail, print_json, print_line, print_table, run, stored_destinations, warn
+from worker.commands.output import (
+    Exit,
+    connected,
+    fail,
+    print_json,
+    print_line,
+    print_table,
+    run,
+    stored_destinations,
+    warn,
+)
 from worker.commands.pairs import parsed_pairs
 from worker.errors import InvalidSettings, NotFound
 from worker.models import App, Destination
 from worker.settings_fields import settings_from_pairs
+from worker.stores.troubles import Trouble, Troubles
 from worker.trial import UNSAVED, Trial, tried
 
 app = typer.Typer(help="Where an app's alerts go.", no_args_is_help=True)
@@ -52,12 +63,13 @@ def list_destinations(
                 raise NotFound(f"there is no app {app_name}")
             return found
 
-    rows = [_row(d) for one in run(work).values() for d in one.destinations.values()]
+    troubles = run(_troubles)
+    rows = [_row(d, troubles.get((d.app, d.name))) for one in run(work).values() for d in one.destinations.values()]
     if as_json:
         print_json(rows)
         return
     print_table(
-        ["APP", "NAME", "CHANNEL", "ENABLED", "RATE LIMIT", "PROBLEM"],
+        ["APP", "NAME", "CHANNEL", "ENABLED", "RATE LIMIT", "TROUBLE"],
         [
             [
                 row["app"],
@@ -65,7 +77,7 @@ def list_destinations(
                 row["channel"],
                 _yes_no(enabled=row["enabled"]),
                 row["rate_limit"],
-                row["problem"],
+                row["problem"] or row["trouble"],
             ]
             for row in rows
         ],
@@ -80,7 +92,8 @@ def show(app_name: AppName, name: Name, as_json: AsJson = False) -> None:
     warnings = warnings_of({app_name: App(app_name, {name: destination})})
     if as_json:
         fields = {key.removeprefix("settings."): value for key, value in fields.items() if key.startswith("settings.")}
-        print_json(_row(destination) | {"settings": fields, "warnings": warnings})
+        trouble = run(_troubles).get((app_name, name))
+        print_json(_row(destination, trouble) | {"settings": fields, "warnings": warnings})
         return
     print_table(["FIELD", "VALUE"], list(fields.items()))
     for warning in [destination.problem, *warnings]:
@@ -116,6 +129,8 @@ def try_out(
     if app_name is not None and name is not None:
         kind, values = _readable(run(lambda: _stored(app_name, name)))
         trial = run(lambda: _tried(kind, values, app_name))
+        if trial.delivered:
+            run(lambda: _resume(app_name, name))
     else:
         kind = _known_channel(channel or "")
         values = _unsaved(kind, given or [])
@@ -135,6 +150,17 @@ async def _tried(channel: Channel, values: ChannelSettings, app_name: str) -> Tr
         return await tried(channel, values, carrier, now=time.time(), app=app_name)
     finally:
         await carrier.close()
+
+
+async def _troubles() -> dict[tuple[str, str], Trouble]:
+    async with connected() as redis:
+        return await Troubles(redis, settings().prefix).all()
+
+
+async def _resume(app_name: str, name: str) -> None:
+    """A destination that was paused works again."""
+    async with connected() as redis:
+        await Troubles(redis, settings().prefix).resume(app_name, name)
 
 
 async def _stored(app_name: str, name: str) -> Destination:
@@ -194,7 +220,7 @@ def _print_trial(channel: Channel, trial: Trial) -> None:
         warn(warning)
 
 
-def _row(destination: Destination) -> dict[str, Any]:
+def _row(destination: Destination, trouble: Trouble | None = None) -> dict[str, Any]:
     return {
         "app": destination.app,
         "name": destination.name,
@@ -203,6 +229,7 @@ def _row(destination: Destination) -> dict[str, Any]:
         "rate_limit": destination.rate_limit,
         "on_ambiguous": destination.on_ambiguous.value,
         "problem": destination.problem,
+        "trouble": trouble.words if trouble else "",
     }
 
 

@@ -16,6 +16,7 @@ from worker.stores.destinations import RedisDestinations
 from worker.stores.events import EventStream
 from worker.stores.ledger import Ledger
 from worker.stores.records import Records
+from worker.stores.troubles import Troubles
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ALIVE_MS = 30_000
@@ -36,6 +37,7 @@ async def gather(redis: Redis) -> dict[str, Any]:
         "celery_queues": dict(zip((DISPATCH_QUEUE, DELIVER_QUEUE), queues, strict=True)),
         "workers": [row for row in workers if row["idle"] < ALIVE_MS],
         "kept": await Records(redis, prefix).kept(),
+        "in_trouble": len(await Troubles(redis, prefix).all()),
         "redis_memory_bytes": int(memory["used_memory"]),
         "apps": len(await RedisDestinations(redis, prefix).names()),
     }
@@ -61,6 +63,8 @@ def status(as_json: AsJson = False) -> None:
         ("messages in Celery's queues", sum(found["celery_queues"].values())),
         ("workers", len(found["workers"])),
         ("apps", found["apps"]),
+        ("destinations in trouble", found["in_trouble"]),
+        ("dead letters", found["kept"]["dead_letters"]),
         ("events on record", found["kept"]["events"]),
         ("results kept", found["kept"]["results"]),
         ("rejected events kept", found["kept"]["rejected"]),
@@ -107,7 +111,7 @@ async def examine(redis: Redis) -> list[Finding]:
     info = await redis.info()
     config = await _config(redis)
     found = [check(info, config) for check in (_version, _persistence, _eviction, _room)]
-    return [*found, await _workers(redis), *await _destinations(redis)]
+    return [*found, await _workers(redis), *await _destinations(redis), *await _troubles(redis)]
 
 
 async def _config(redis: Redis) -> dict[str, str]:
@@ -165,6 +169,14 @@ async def _workers(redis: Redis) -> Finding:
     waiting = await stream.waiting()
     what = f"no worker reads the stream ({waiting} events wait)"
     return Finding(what, "problem", "start one: `bellhop worker`, or `celery -A worker worker -P threads`")
+
+
+async def _troubles(redis: Redis) -> list[Finding]:
+    troubles = await Troubles(redis, settings().prefix).all()
+    return [
+        Finding(f"{app}/{name}", "problem" if trouble.paused_at else "warning", trouble.words)
+        for (app, name), trouble in troubles.items()
+    ]
 
 
 async def _destinations(redis: Redis) -> list[Finding]:

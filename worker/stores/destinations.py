@@ -68,6 +68,7 @@ class RedisDestinations:
         self._names = f"{prefix}:apps"
         self._app = f"{prefix}:app:"
         self._changes = f"{prefix}:settings-changes"
+        self._troubles = f"{prefix}:troubles"
         self._channels = channels
         self._cached_apps = cached_apps
         self._cache: OrderedDict[str, App | None] = OrderedDict()
@@ -101,6 +102,8 @@ class RedisDestinations:
                 if app.destinations:
                     fields = {name: to_stored(destination) for name, destination in app.destinations.items()}
                     pipe.hset(self._app + app.name, mapping=fields)
+                    # New settings deserve a new try: what was paused or held back is not any more.
+                    pipe.hdel(self._troubles, *(f"{app.name}/{name}" for name in app.destinations))
             self._record(pipe, [*gone, *(app.name for app in saved)])
             await pipe.execute()
 
@@ -115,6 +118,8 @@ class RedisDestinations:
                     raise NotFound(f"app {app} has no destination {destination}")
                 pipe.multi()
                 pipe.hset(key, destination, with_enabled(raw, enabled=enabled))
+                if enabled:
+                    pipe.hdel(self._troubles, f"{app}/{destination}")
                 self._record(pipe, [app])
                 try:
                     await pipe.execute()

@@ -56,6 +56,12 @@ class Claim:
     event: bytes | None
     record: bytes | None
     deaths: int = 0
+    handed_back: int = 0
+    """How many stopping workers gave it up half-way."""
+    replayed_ms: int = 0
+    """When an operator had it delivered again; 0 where nobody did."""
+    paused: str = ""
+    """Why its destination is paused, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,11 @@ class Settlement:
     due_ms: int = 0
     hold_until_ms: int = 0
     thread: str = ""
+    health: str = ""
+    """What the attempt says of its destination: ok, bad, denied, or nothing."""
+    why: str = ""
+    dead: bool = False
+    """Whether it is a dead letter from now on: kept, counted, replayable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +149,7 @@ class Ledger:
             for limit in limits:
                 args += (limit.key, limit.count, int(limit.per_s * 1000))
         now, *found = await self._run("claim", args)
-        claims = [_claim(token, *row) for row in found]
+        claims = [_claim(token, row) for row in found]
         return now / 1000, claims
 
     async def load(self, leases: Sequence[str]) -> list[Claim]:
@@ -147,10 +158,11 @@ class Ledger:
         pipe = self._redis.pipeline(transaction=False)
         for ref in refs:
             _, app, destination, event_id = ref.split("/", 3)
-            pipe.hmget(f"{self._prefix}:event:{app}/{event_id}", ["event", f"d:{destination}", f"c:{destination}"])
+            names = ["event", *(f"{kind}:{destination}" for kind in "dcgr")]
+            pipe.hmget(f"{self._prefix}:event:{app}/{event_id}", names)
         rows = await pipe.execute()
         return [
-            _claim(lease.split("|", 1)[0], ref.encode(), *row)
+            _claim(lease.split("|", 1)[0], (ref.encode(), *row))
             for lease, ref, row in zip(leases, refs, rows, strict=True)
         ]
 
@@ -160,17 +172,31 @@ class Ledger:
         args: list[Any] = [kept.retention_ms, kept.results_kept, kept.wake_ms, kept.lease_ms]
         for one in settlements:
             args += (one.lease, one.due_ms, one.record, one.result, one.line, one.hold_until_ms, one.thread)
+            args += (one.health, one.why, int(one.dead))
         woken, lost, superseded = await self._run("settle", args)
         return Settled(_texts(woken), frozenset(_texts(lost)), frozenset(_texts(superseded)))
 
     async def wake(self, at_most: int) -> Woken:
         """Take what is due: retries, lost wake-ups, and the deliveries of workers that died."""
-        refs, ended = await self._run("wake", [self._limits.wake_ms, at_most])
+        refs, ended = await self._run("wake", [self._limits.wake_ms, at_most, self._limits.lease_ms])
         return Woken(_texts(refs), _texts(ended))
 
     async def renew(self, leases: Sequence[str]) -> int:
         """Give a sign of life; returns how many of them are still held."""
         return int(await self._run("renew", [self._limits.lease_ms, *leases])) if leases else 0
+
+    async def replay(self, wanted: Sequence[tuple[str, Event]]) -> tuple[list[str], int]:
+        """Dead letters are owed again, from attempt 1: (references to publish, how many)."""
+        args: list[Any] = [self._limits.wake_ms, self._limits.retention_ms]
+        for ref, event in wanted:
+            args += (ref, line_of(event), "r" if event.status is Status.RESOLVED else "f")
+        woken, replayed = await self._run("replay", args)
+        return _texts(woken), int(replayed)
+
+    async def dead(self, since_ms: float, until_ms: float) -> list[tuple[str, float]]:
+        """(reference, when) of the dead letters of a span, oldest first; epoch milliseconds."""
+        rows: Any = await self._redis.zrangebyscore(f"{self._prefix}:dead", since_ms, until_ms, withscores=True)
+        return [(ref.decode(), at) for ref, at in rows]
 
     async def defer(self, refs: Sequence[str], delay_ms: int) -> None:
         """Wake these again in `delay_ms`: there is no place for them now."""
@@ -215,18 +241,29 @@ class Ledger:
         return await self._scripts[name](keys=[], args=[self._prefix, *args])
 
 
-_NAMES = ("dispatch", "claim", "settle", "wake", "renew", "release", "defer", "drop")
+_NAMES = ("dispatch", "claim", "settle", "wake", "renew", "release", "defer", "drop", "replay")
 
 
 def _script(redis: Redis, name: str) -> AsyncScript:
     folder = files("worker.stores") / "scripts"
-    text = (folder / "common.lua").read_text("utf-8") + (folder / f"{name}.lua").read_text("utf-8")
+    text = "".join((folder / f"{part}.lua").read_text("utf-8") for part in ("common", "troubles", name))
     return redis.register_script(text)
 
 
-def _claim(token: str, ref: bytes, event: bytes | None, record: bytes | None, deaths: bytes | None) -> Claim:
+def _claim(token: str, row: Sequence[Any]) -> Claim:
+    """From what the claim script returns of one delivery; `load` has no word on its destination."""
+    ref, event, record, deaths, handed_back, replayed, *paused = row
     text = ref.decode()
-    return Claim(text, f"{token}|{text}", event, record, int(deaths or 0))
+    return Claim(
+        ref=text,
+        lease=f"{token}|{text}",
+        event=event,
+        record=record,
+        deaths=int(deaths or 0),
+        handed_back=int(handed_back or 0),
+        replayed_ms=int(replayed or 0),
+        paused=paused[0].decode() if paused else "",
+    )
 
 
 def _to(refs: Sequence[str]) -> str:

@@ -94,8 +94,8 @@ class Records:
         pipe.zcard(f"{self._prefix}:recent")
         pipe.xlen(f"{self._prefix}:results")
         pipe.xlen(f"{self._prefix}:rejected")
-        events, results, rejected = await pipe.execute()
-        return {"events": events, "results": results, "rejected": rejected}
+        pipe.zcard(f"{self._prefix}:dead")
+        return dict(zip(("events", "results", "rejected", "dead_letters"), await pipe.execute(), strict=True))
 
     async def _page(self, start: int) -> list[bytes]:
         found: Any = await self._redis.zrevrange(f"{self._prefix}:recent", start, start + PAGE - 1)

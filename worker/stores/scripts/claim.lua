@@ -1,8 +1,8 @@
 -- Woken deliveries become leased. What is not there to be moved is skipped, so a message that comes twice does
 -- nothing. What its destination may not take yet goes back to be owed.
 -- ARGV: prefix, lease ms, lease token, then per delivery: ref, limits, [limit key, count, per ms]*
--- Returns per delivery {ref, event JSON, delivery record JSON or false, how many workers died over it},
--- and now in ms as the first element.
+-- Returns now in ms, then per delivery {ref, event JSON, record JSON or false, workers that died over it, times it was
+-- handed back, when it was replayed (ms), why its destination is paused or ''}.
 local lease_ms, token = tonumber(ARGV[2]), ARGV[3]
 local HOLDS = prefix .. ':holds'
 local any_holds = redis.call('EXISTS', HOLDS) == 1
@@ -78,14 +78,21 @@ while at <= #ARGV do
   end
   if redis.call('ZREM', WOKEN, ref) == 1 then
     local _, app, destination, id = parts(ref)
-    local go = any_holds and held(app, destination) or now
-    if go == now and #limits > 0 then go = pass(ref, limits) end
+    local place = app .. '/' .. destination
+    local trouble = trouble_of(place)
+    local paused = trouble and trouble.paused and trouble.why or ''
+    local go = now
+    if paused == '' then
+      go = any_holds and held(app, destination) or (trouble and circuit(place, lease_ms)) or now
+      if go == now and #limits > 0 then go = pass(ref, limits) end
+    end
     if go > now then
       redis.call('ZADD', OWED, go, ref)
     else
       redis.call('ZADD', LEASED, now + lease_ms, token .. '|' .. ref)
-      local found = redis.call('HMGET', event_key(app, id), 'event', 'd:' .. destination, 'c:' .. destination)
-      claimed[#claimed + 1] = {ref, found[1], found[2], found[3]}
+      local found = redis.call('HMGET', event_key(app, id), 'event', 'd:' .. destination, 'c:' .. destination,
+        'g:' .. destination, 'r:' .. destination)
+      claimed[#claimed + 1] = {ref, found[1], found[2], found[3], found[4], found[5], paused}
     end
   end
 end

@@ -4,7 +4,7 @@ for i = 2, #ARGV do
   if redis.call('ZREM', LEASED, ARGV[i]) == 1 then
     local ref = string.match(ARGV[i], '^[^|]*|(.*)$')
     local _, app, destination, id = parts(ref)
-    redis.call('HINCRBY', event_key(app, id), 'c:' .. destination, 1)
+    redis.call('HINCRBY', event_key(app, id), 'g:' .. destination, 1)
     redis.call('ZADD', OWED, now, ref)
   end
 end

@@ -1,6 +1,7 @@
 -- Attempts become history: a delivery is settled, or owed again. Only who still holds the lease may do so.
 -- ARGV: prefix, retention ms, results kept, wake ms, lease ms, then per delivery:
---   `token|ref`, due ms (0: settled), record JSON, result JSON or '', line digest, hold until ms or 0, thread ref or ''
+--   `token|ref`, due ms (0: settled), record JSON, result JSON or '', line digest, hold until ms or 0, thread ref or '',
+--   health (ok | bad | denied | ''), why (for people), dead letter (1 | 0)
 -- Returns {woken refs, lost `token|ref`s, superseded `token|ref`s}.
 local retention_ms, results_kept, wake_ms, lease_ms = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local woken, lost, superseded = {}, {}, {}
@@ -37,25 +38,30 @@ local function is_over(line, ref)
   return false
 end
 
-for i = 6, #ARGV, 7 do
+for i = 6, #ARGV, 10 do
   local member, due, record, result, digest = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local hold, thread = tonumber(ARGV[i + 5]), ARGV[i + 6]
+  local hold, thread, health, why, dead = tonumber(ARGV[i + 5]), ARGV[i + 6], ARGV[i + 7], ARGV[i + 8], ARGV[i + 9]
   local ref = string.match(member, '^[^|]*|(.*)$')
   local _, app, destination, id = parts(ref)
   local line = line_key(app, destination, digest)
   if hold > now then redis.call('HSET', prefix .. ':holds', app .. '/' .. destination, hold) end
+  note_health(app .. '/' .. destination, health, why)
   if redis.call('ZREM', LEASED, member) == 0 then
     lost[#lost + 1] = member
   elseif due == 0 then
     write(app, destination, id, record, result)
-    redis.call('HDEL', event_key(app, id), 'c:' .. destination)
+    redis.call('HDEL', event_key(app, id), 'c:' .. destination, 'g:' .. destination)
+    if dead == '1' then
+      redis.call('ZREMRANGEBYSCORE', prefix .. ':dead', '-inf', now - retention_ms)
+      redis.call('ZADD', prefix .. ':dead', now, ref)
+    end
     if thread ~= '' then
       redis.call('SET', prefix .. ':thread:' .. app .. '/' .. destination .. '/' .. digest, thread, 'PX', 604800000)
     end
     leave(line, ref)
   else
     write(app, destination, id, record, result)
-    redis.call('HDEL', event_key(app, id), 'c:' .. destination)
+    redis.call('HDEL', event_key(app, id), 'c:' .. destination, 'g:' .. destination)
     if is_over(line, ref) then
       redis.call('ZADD', LEASED, now + lease_ms, member)
       superseded[#superseded + 1] = member

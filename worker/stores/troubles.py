@@ -1,0 +1,62 @@
+"""Destinations in trouble: circuits that are open, and destinations that are paused. The scripts keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import orjson
+from redis.asyncio import Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is known of one destination in trouble. Times are epoch seconds, 0 where there is none."""
+
+    open_until: float
+    paused_at: float
+    why: str
+    failures: int
+    raw: dict[str, Any] = field(repr=False)
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        if self.paused_at:
+            return f"paused after repeated refusals ({self.why}); a Test that succeeds resumes it"
+        if self.open_until:
+            return f"circuit open after {self.failures} failures ({self.why}); one delivery at a time tries it"
+        return f"{self.failures} failures ({self.why})"
+
+
+class Troubles:
+    """Reads and ends troubles; see worker/stores/scripts/troubles.lua for how they come."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._redis = redis
+        self._key = f"{prefix}:troubles"
+
+    async def all(self) -> dict[tuple[str, str], Trouble]:
+        """By (app, destination)."""
+        found = await cast("Awaitable[dict[bytes, bytes]]", self._redis.hgetall(self._key))
+        return {_place(name): _trouble(orjson.loads(raw)) for name, raw in found.items()}
+
+    async def resume(self, app: str, destination: str) -> bool:
+        """A Test succeeded, or the settings changed: begin anew. Whether there was any trouble."""
+        return bool(await self._redis.hdel(self._key, f"{app}/{destination}"))
+
+
+def _place(name: bytes) -> tuple[str, str]:
+    app, _, destination = name.decode().partition("/")
+    return app, destination
+
+
+def _trouble(raw: dict[str, Any]) -> Trouble:
+    return Trouble(
+        open_until=raw["until_ms"] / 1000,
+        paused_at=(raw.get("paused") or 0) / 1000,
+        why=raw.get("why") or "",
+        failures=int(raw["bad"] or raw["denied"]),
+        raw=raw,
+    )
