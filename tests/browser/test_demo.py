@@ -8,12 +8,11 @@ import re
 import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from browser.visitor import TABS
-from fakes.processes import Process, until
+from fakes.processes import Process, descendants, lives, until
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -31,24 +30,6 @@ def demo(browser, tmp_path):
         yield process
         for pid in descendants(process.pid):  # each is in a session of its own, where the group's end is not theirs
             os.kill(pid, signal.SIGKILL)
-
-
-def descendants(pid):
-    """The ids of all processes beneath this one."""
-    found = []
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # a thread that has just ended
-            for child in map(int, listed.read_text().split()):
-                found += [child, *descendants(child)]
-    return found
-
-
-def lives(pid):
-    """Whether there is such a process, and not only its exit code that nobody has asked for."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 async def test_the_demo_shows_what_arrived_and_ends(demo, visit):
