@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
+from redis.exceptions import RedisError
 
 from worker.attempt import Attempted, Carries, attempt
 from worker.cancelling import ended
@@ -185,7 +186,12 @@ class Deliverer:
             await asyncio.wait(self._in_flight.tasks.values(), timeout=within_s)
         left = self._in_flight.tasks
         await ended(left.values())
-        await self._ledger.release(list(left))
+        await self._results.close()
+        try:
+            await self._ledger.release(list(left))
+        except (RedisError, OSError) as error:
+            # They come due again when their leases end; a Redis that is away must not keep a worker from stopping.
+            log.warning("lease.not_released", deliveries=len(left), error=str(error))
         return len(left)
 
     async def _begin(

@@ -16,6 +16,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from config.settings import ResultsDetail
+from worker.cancelling import ended
 from worker.models import Attempt, DeliveryId, Kind, Outcome, Progress, Reason
 from worker.stores.ledger import Ledger, Settled, Settlement, line_of
 
@@ -52,6 +53,11 @@ class Results:
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all())
         return await future
+
+    async def close(self) -> None:
+        """Stop writing; what is not written is still under its lease."""
+        if self._writer is not None:
+            await ended([self._writer])
 
     async def _write_all(self) -> None:
         try:

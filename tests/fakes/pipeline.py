@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from fakeredis import FakeAsyncRedis
+from fakeredis import FakeAsyncRedis, FakeServer
 
 from config.settings import ResultsDetail
 from worker.channels import CHANNELS
@@ -46,7 +46,8 @@ class Pipeline:
     """Dispatch, deliver and results, joined as the runtime joins them, with lists where Celery would be."""
 
     def __init__(self, apps, *, carrier=None, limits=None, rules=None, detail=ResultsDetail.SETTLED, bucket=None):
-        self.redis = FakeAsyncRedis()
+        self.server = FakeServer()
+        self.redis = FakeAsyncRedis(server=self.server)
         hipchat = replace(CHANNELS["hipchat"], limits=lambda _settings: bucket or ())
         channels = {**CHANNELS, "hipchat": hipchat}
         self.published: list[str] = []

@@ -352,3 +352,66 @@ async def test_a_vendor_that_hangs_holds_no_more_than_two_tasks(make_pipeline, e
     assert not any(task.done() for task in waiting)
     await asyncio.gather(*waiting)
     await pipeline.deliverer.drain(0.0)
+
+
+async def test_a_destination_that_is_down_is_not_tried_by_every_delivery(make_pipeline, event):
+    """After five failures in a row the circuit opens: the others wait in the ledger without an attempt."""
+    pipeline = make_pipeline(carrier=FakeCarrier([Reply(failure=Failure.CONNECT, detail="refused")]))
+    await pipeline.send(*(event(id=str(i), title=str(i)) for i in range(20)))
+    refs, pipeline.published = pipeline.published, []
+    for ref in refs:
+        await pipeline.deliverer.deliver([ref])
+    assert len(pipeline.carrier.carried) == 5
+    assert (await pipeline.ledger.counts())["owed"] == 20
+
+
+async def test_a_destination_that_refuses_is_paused_and_says_so(make_pipeline, event):
+    """After three times 404 nothing is sent any more; results say paused, and the dead letters can be replayed."""
+    pipeline = make_pipeline(carrier=FakeCarrier([Reply(status=404)]))
+    for number in range(5):
+        await pipeline.send(event(id=str(number), title=str(number)), entries=[f"celery:{number}"])
+        await pipeline.deliver()
+    results = [(each["outcome"], each["reason"]) for each in await pipeline.all_results()]
+    assert results == [("failed", "not_found")] * 3 + [("skipped", "paused")] * 2
+    assert "a Test that succeeds resumes it" in (await pipeline.all_results())[-1]["detail"]
+    assert len(await pipeline.ledger.dead(0, 1e15)) == 5
+
+
+async def test_refusing_one_message_is_no_reason_to_pause(make_pipeline, event):
+    """A 400 speaks of the message, not of the destination: every alert is tried."""
+    pipeline = make_pipeline(carrier=FakeCarrier([Reply(status=400)]))
+    await pipeline.send(*(event(id=str(i), title=str(i)) for i in range(10)))
+    await pipeline.deliver()
+    assert len(pipeline.carrier.carried) == 10
+
+
+async def test_a_replayed_delivery_counts_its_deadline_from_the_replay(make_pipeline, event):
+    """What expired yesterday can be delivered today, when an operator says so."""
+    pipeline = make_pipeline()
+    now = await pipeline.ledger.now()
+    await pipeline.send(event(), entries=[f"{int((now - 7200) * 1000)}-0"])
+    await pipeline.deliver()
+    ((ref, _),) = await pipeline.ledger.dead(0, 1e15)
+    (record,) = await pipeline.records.find("e1", ["checkout"])
+    pipeline.published, _ = await pipeline.ledger.replay([(ref, record.event)])
+    await pipeline.deliver()
+    results = [(each["outcome"], each["reason"], each["attempts"]) for each in await pipeline.all_results()]
+    assert results == [("failed", "expired", 0), ("delivered", "ok", 1)]
+    assert "2 h late" in json.loads(pipeline.carrier.carried[0].body)["message"]
+
+
+async def test_a_redis_that_is_away_does_not_keep_a_worker_from_stopping(make_pipeline, event):
+    """A result that cannot be written is waited for no longer than the bound; its lease ends by itself."""
+    pipeline = make_pipeline()
+
+    async def redis_goes_away():
+        await pipeline.redis.connection_pool.disconnect()
+        pipeline.server.connected = False
+        return OK
+
+    pipeline.carrier.replies = [redis_goes_away]
+    await pipeline.send(event())
+    await pipeline.deliver()
+    assert await asyncio.wait_for(pipeline.deliverer.drain(0.05), 5) == 1
+    pipeline.server.connected = True
+    assert (await pipeline.ledger.counts())["leased"] == 1
