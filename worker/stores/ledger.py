@@ -24,6 +24,8 @@ GROUP = "bellhop"
 """The consumer group on the events stream."""
 REPEAT_MS = 24 * 3600 * 1000
 """How long an event's id counts as seen."""
+SLACK_MS = 500
+"""How much longer a limit's span is taken to be: what leaves just outside of it may arrive just within."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class Ledger:
         for ref, limits in wanted:
             args += (ref, len(limits))
             for limit in limits:
-                args += (limit.key, limit.count, int(limit.per_s * 1000))
+                args += (limit.key, limit.count, int(limit.per_s * 1000) + SLACK_MS)
         now, *found = await self._run("claim", args)
         claims = [_claim(token, row) for row in found]
         return now / 1000, claims
