@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install install-dev demo up test test-fast lint bench clean
+.PHONY: help install install-dev demo up test test-fast lint bench chaos clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -48,6 +48,9 @@ lint: install-dev ## ruff and mypy
 
 bench: install-dev ## how fast it is, as ratios in one run
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: install-dev ## break everything under load, and count at the receiver what was lost and what came twice
+	@$(BIN)/python -m chaos $(ARGS)
 
 clean: ## remove what was installed and made; keeps .bellhop
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -10,6 +10,7 @@ from typing import Any
 from celery import Celery, bootsteps, concurrency
 from celery.signals import setup_logging, worker_shutdown
 from kombu.entity import Exchange, Queue
+from kombu.transport import TRANSPORT_ALIASES
 
 from config.logging import configure
 from config.settings import settings
@@ -21,6 +22,8 @@ from worker.tasks import register, sender
 
 # `-P threads` on the command line names Celery's pool by this table; `worker_pool` below serves where -P is not given.
 concurrency.ALIASES["threads"] = "worker.pool:TaskPool"
+# And the transports by this one.
+TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "worker.broker:Transport")
 
 try:
     _url = redis_url(settings())

@@ -34,8 +34,10 @@ PATIENCE_S: Final = 1.0
 PATIENT: Final = 2
 """How many tasks of a process may wait so at a time; the others return at once, so that a vendor that hangs leaves
 Celery's threads to those that do not."""
-LATER_MS: Final = 5000
-"""When a delivery that found no place is woken again."""
+SOON_MS, LATER_MS = 250, 3000
+"""When a delivery that found no place is woken again: where its destination moves, and where it seems to hang."""
+MOVES_S: Final = 1.0
+"""A destination that has answered within so long moves."""
 SHOWN: Final = 30
 """How many deliveries a task's result spells out; the counts are of all."""
 
@@ -67,6 +69,7 @@ class InFlight:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._each: Counter[tuple[str, str]] = Counter()
         self._freed = asyncio.Event()
+        self._ended_at: dict[tuple[str, str], float] = {}
 
     @property
     def tasks(self) -> dict[str, asyncio.Task[None]]:
@@ -97,11 +100,17 @@ class InFlight:
         def ended(_: asyncio.Task[None]) -> None:
             del self._tasks[delivery.lease]
             self._each[key] -= 1
+            self._ended_at[key] = asyncio.get_running_loop().time()
             if not self._each[key]:
-                del self._each[key]
+                del self._each[key], self._ended_at[key]
             self._freed.set()
 
         task.add_done_callback(ended)
+
+    def moves(self, delivery: DeliveryId) -> bool:
+        """Whether its destination has answered lately, so that a place will soon be free."""
+        at = self._ended_at.get((delivery.app, delivery.destination), 0.0)
+        return asyncio.get_running_loop().time() - at < MOVES_S
 
     async def until_one_ends(self, within_s: float) -> None:
         """Wait for a place to become free, at most so long."""
@@ -166,7 +175,9 @@ class Deliverer:
             await self._in_flight.until_one_ends(until - loop.time())
         if left:
             report.counts["to be woken again, no place"] = len(left)
-            await self._ledger.defer([str(each) for each in left], LATER_MS)
+            moving = {str(each) for each in left if self._in_flight.moves(each)}
+            await self._ledger.defer(sorted(moving), SOON_MS)
+            await self._ledger.defer([str(each) for each in left if str(each) not in moving], LATER_MS)
         if tasks:
             _, slow = await asyncio.wait(tasks, timeout=max(0.0, until - loop.time()))
             if slow:

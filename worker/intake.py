@@ -18,8 +18,8 @@ from worker.stores.events import Entry, EventStream, Rejected
 log = structlog.get_logger()
 
 BLOCK_MS: Final = 1000
-RECLAIM_EVERY_S: Final = 5.0
-ABANDONED_MS: Final = 20_000
+RECLAIM_EVERY_S: Final = 2.5
+ABANDONED_MS: Final = 10_000
 """An entry that nobody saw through for so long is taken over. Dispatching it twice does nothing twice."""
 DEAD_MS: Final = 3_600_000
 """A consumer that has been silent for so long, and left nothing behind, is forgotten."""

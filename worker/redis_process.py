@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
 
 from worker.errors import Unavailable
+from worker.launching import ending_with_us
 
 HOST = "127.0.0.1"
 NOTHING_FOUND = "no Redis found to start: install valkey or redis (`apt install valkey`), or set BELLHOP_REDIS_URL"
-
-# The child asks to die with its parent and only then becomes the server: unlike a preexec_fn, safe with threads.
-_LAUNCHER = """
-import ctypes, os, signal, sys
-parent, server = int(sys.argv[1]), sys.argv[2]
-if parent and sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit("its parent is gone")
-os.execv(server, [server, "-"])
-"""
 
 
 def server_binary(search_path: str | None = None) -> str:
@@ -70,8 +58,8 @@ def spawn(server: str, configuration: bytes, log: Path, claim: int) -> subproces
 
     The latter by thread: only where this is called on the main thread.
     """
-    lives_with = os.getpid() if threading.current_thread() is threading.main_thread() else 0
-    command = [sys.executable, "-ISc", _LAUNCHER, str(lives_with), server]
+    bound = threading.current_thread() is threading.main_thread()
+    command = ending_with_us([server, "-"], bound=bound)
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603, our own launcher and a server found above
             command,

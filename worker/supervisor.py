@@ -16,6 +16,8 @@ from typing import Final
 
 import structlog
 
+from worker.launching import ending_with_us
+
 log = structlog.get_logger()
 
 STEADY_S: Final = 30.0
@@ -97,7 +99,7 @@ async def _spawn(command: Command) -> asyncio.subprocess.Process:
     try:
         # A session of its own: a Ctrl-C on our terminal reaches us alone, and we end the children in good order.
         return await asyncio.create_subprocess_exec(
-            *command.argv,
+            *ending_with_us(command.argv),
             env={**os.environ, **command.env},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,

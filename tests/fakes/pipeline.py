@@ -53,7 +53,7 @@ class Pipeline:
         self.published: list[str] = []
         self.destinations = MemoryDestinations(apps)
         self.carrier = carrier or FakeCarrier()
-        self.ledger = Ledger(self.redis, "t", limits or LedgerLimits(lease_ms=60_000, wake_ms=60_000))
+        self.ledger = Ledger(self.redis, "t", limits or LedgerLimits(lease_ms=60_000, wake_ms=60_000, slack_ms=0))
         self.stream = EventStream(self.redis, "t", "me")
         self.records = Records(self.redis, "t")
         self.results = Results(self.ledger, self.publish, detail)

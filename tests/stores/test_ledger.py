@@ -14,7 +14,7 @@ from worker.stores.connection import async_redis
 from worker.stores.ledger import Ledger, LedgerLimits, Owing, Settlement, line_of
 from worker.stores.troubles import Troubles
 
-LONG = LedgerLimits(lease_ms=60_000, wake_ms=60_000)
+LONG = LedgerLimits(lease_ms=60_000, wake_ms=60_000, slack_ms=0)
 
 
 @pytest.fixture(params=["fake", "real"])

@@ -9,13 +9,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [
-    {"errors", "models", "messages", "cancelling"},
+    {"errors", "models", "messages", "cancelling", "launching"},
     {"retry", "rates"},
     {"channels", "events"},
     {"attempt", "settings_fields", "settings_tree", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
     {"transports", "stores", "redis_process", "embedded_redis"},
     {"results", "routes", "progress", "intake", "dispatch", "delivery", "wakeups", "publisher"},
-    {"runtime", "pool", "consumer"},
+    {"runtime", "pool", "consumer", "broker"},
     {"tasks"},
     {"app"},
     {"sandbox", "supervisor", "demo", "explain"},

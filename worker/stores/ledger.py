@@ -24,8 +24,6 @@ GROUP = "bellhop"
 """The consumer group on the events stream."""
 REPEAT_MS = 24 * 3600 * 1000
 """How long an event's id counts as seen."""
-SLACK_MS = 500
-"""How much longer a limit's span is taken to be: what leaves just outside of it may arrive just within."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +108,9 @@ class LedgerLimits:
     retention_ms: int = 72 * 3600 * 1000
     results_kept: int = 100_000
     rejected_kept: int = 10_000
+    slack_ms: int = 1500
+    """How much longer a vendor's limit is taken to span: what leaves just outside may arrive just within, and vendors'
+    own windows end on whole seconds."""
 
 
 def line_of(event: Event) -> str:
@@ -149,7 +150,7 @@ class Ledger:
         for ref, limits in wanted:
             args += (ref, len(limits))
             for limit in limits:
-                args += (limit.key, limit.count, int(limit.per_s * 1000) + SLACK_MS)
+                args += (limit.key, limit.count, int(limit.per_s * 1000) + self._limits.slack_ms)
         now, *found = await self._run("claim", args)
         claims = [_claim(token, row) for row in found]
         return now / 1000, claims

@@ -33,13 +33,19 @@ for _, member in ipairs(amnesty and {} or due(LEASED)) do
     wake(ref)
   end
 end
+local probed = {}
 for _, ref in ipairs(due(OWED)) do
   local _, app, destination = parts(ref)
   local trouble = trouble_of(app .. '/' .. destination)
+  local place = app .. '/' .. destination
   if trouble and not trouble.paused and trouble.until_ms > now then
     -- Its circuit is open: publishing it would be in vain.
     redis.call('ZADD', OWED, trouble.half and math.min(trouble.until_ms, now + 2000) or trouble.until_ms, ref)
+  elseif trouble and not trouble.paused and trouble.until_ms > 0 and probed[place] then
+    -- One goes as the probe; the others would only be turned back.
+    redis.call('ZADD', OWED, now + 1000, ref)
   else
+    probed[place] = true
     redis.call('ZREM', OWED, ref)
     wake(ref)
   end
