@@ -86,11 +86,14 @@ def purge_queues(trial: Trial) -> Measured:
     """`celery purge` of both queues with deliveries owed and messages under way."""
     many, purges = trial.count(10_000, least=400), 1 if trial.short else 3
     with Cluster(trial) as cluster:
+        # A slow vendor keeps the threads busy, so that messages gather in the queues.
+        cluster.vendor.break_down({"latency_s": 0.7})
         producer = cluster.produce(events(many, cluster.names))
         purged = 0
         for number in range(purges):
             trial.say(f"purge {number + 1} of {purges}")
             purged += _purge(cluster)
+        cluster.vendor.repair()
         tally, drained = finished(cluster, producer)
         return measured(
             tally,
