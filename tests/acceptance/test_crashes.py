@@ -53,7 +53,6 @@ def celery(deployment, *arguments):
     subprocess.run(command, env=deployment.environment(), cwd="/", capture_output=True, check=True, timeout=60)
 
 
-@pytest.mark.usefixtures("orphaned_at")
 def test_what_a_killed_worker_had_on_its_way_is_delivered_by_another(deployment, vendors):
     """SIGKILL in the midst of forty deliveries: the other worker delivers all of them, each marked ambiguous."""
     deployment.apply({"killed": {"room": hipchat(vendors, "killed"), "hook": webhook(vendors, "killed")}})

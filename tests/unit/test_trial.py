@@ -104,6 +104,8 @@ def test_every_reason_that_an_attempt_can_give_has_advice():
     """No failure ends in a shrug."""
     never_by_an_attempt = {
         Reason.DISABLED,
+        Reason.PAUSED,
+        Reason.WORKER_DIED,
         Reason.SUPERSEDED,
         Reason.EXPIRED,
         Reason.NO_DESTINATION,
