@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from worker.cancelling import ended
 from worker.channels.channel import Limit
 from worker.dispatch import Looks
 from worker.events import load_event
+from worker.in_flight import InFlight
 from worker.models import App, Delivery, DeliveryId, Kind, Notice, Progress, Reason, Verdict
 from worker.progress import DeliveryRules, died, in_words, notice_of, outcome_of, refusal, superseded
 from worker.results import Fate, Results, load_attempts
@@ -36,8 +36,6 @@ PATIENT: Final = 2
 Celery's threads to those that do not."""
 SOON_MS, LATER_MS = 250, 3000
 """When a delivery that found no place is woken again: where its destination moves, and where it seems to hang."""
-MOVES_S: Final = 1.0
-"""A destination that has answered within so long moves."""
 SHOWN: Final = 30
 """How many deliveries a task's result spells out; the counts are of all."""
 
@@ -59,65 +57,6 @@ class DeliverReport:
         """The task's return value."""
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self.counts.items()))
         return {"summary": counts or "nothing was owed any more", "deliveries": list(self.lines)}
-
-
-class InFlight:
-    """The deliveries under way in this process, by lease, and the places that are left."""
-
-    def __init__(self, rules: DeliveryRules) -> None:
-        self._rules = rules
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._each: Counter[tuple[str, str]] = Counter()
-        self._freed = asyncio.Event()
-        self._ended_at: dict[tuple[str, str], float] = {}
-
-    @property
-    def tasks(self) -> dict[str, asyncio.Task[None]]:
-        """By lease."""
-        return dict(self._tasks)
-
-    def admit(self, ids: Sequence[DeliveryId]) -> tuple[list[DeliveryId], list[DeliveryId]]:
-        """Those that there is a place for now, and the others."""
-        places = self._rules.in_flight - len(self._tasks)
-        taken: Counter[tuple[str, str]] = Counter()
-        admitted: list[DeliveryId] = []
-        left: list[DeliveryId] = []
-        for each in ids:
-            key = (each.app, each.destination)
-            if len(admitted) < places and self._each[key] + taken[key] < self._rules.in_flight_each:
-                taken[key] += 1
-                admitted.append(each)
-            else:
-                left.append(each)
-        return admitted, left
-
-    def add(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
-        """A delivery is under way; its place is free again when `task` ends."""
-        key = (delivery.id.app, delivery.id.destination)
-        self._tasks[delivery.lease] = task
-        self._each[key] += 1
-
-        def ended(_: asyncio.Task[None]) -> None:
-            del self._tasks[delivery.lease]
-            self._each[key] -= 1
-            self._ended_at[key] = asyncio.get_running_loop().time()
-            if not self._each[key]:
-                del self._each[key], self._ended_at[key]
-            self._freed.set()
-
-        task.add_done_callback(ended)
-
-    def moves(self, delivery: DeliveryId) -> bool:
-        """Whether its destination has answered lately, so that a place will soon be free."""
-        at = self._ended_at.get((delivery.app, delivery.destination), 0.0)
-        return asyncio.get_running_loop().time() - at < MOVES_S
-
-    async def until_one_ends(self, within_s: float) -> None:
-        """Wait for a place to become free, at most so long."""
-        self._freed.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                await self._freed.wait()
 
 
 class Deliverer:

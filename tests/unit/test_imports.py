@@ -14,7 +14,7 @@ LAYERS = [
     {"channels", "events"},
     {"attempt", "settings_fields", "settings_tree", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
     {"transports", "stores", "redis_process", "embedded_redis"},
-    {"results", "routes", "progress", "intake", "dispatch", "delivery", "wakeups", "publisher"},
+    {"results", "routes", "progress", "in_flight", "intake", "dispatch", "delivery", "wakeups", "publisher"},
     {"runtime", "pool", "consumer", "broker"},
     {"tasks"},
     {"app"},
