@@ -87,7 +87,7 @@ def due_at_once(trial: Trial) -> Measured:
             tally,
             drained,
             at_most("published (each once)", listening.since(due - 1), many),
-            at_most("the normal rate / the rate of the burst", normal / burst, 1 / share),
+            at_most("the normal rate / the rate of the burst", normal / burst, 1 / share, timing=True),
             none("0 duplicates", list(tally.duplicates)),
             none("all delivered", tally.undelivered),
             normal_per_s=round(normal),

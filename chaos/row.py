@@ -19,6 +19,8 @@ class Check:
     what: str
     holds: bool
     found: str
+    timing: bool = False
+    """Whether it is a matter of time, and so of the machine: `make chaos` asks for it, no test does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,10 +52,11 @@ def none(what: str, keys: Sequence[Key]) -> Check:
     return Check(what, not keys, some(keys))
 
 
-def at_most(what: str, value: float | None, bound: float, unit: str = "") -> Check:
-    """That a figure is within its bound; None means that it never came."""
+def at_most(what: str, value: float | None, bound: float, unit: str = "", *, timing: bool = False) -> Check:
+    """That a figure is within its bound; None means that it never came. Seconds and shares are a matter of timing."""
     holds = value is not None and value <= bound
-    return Check(f"{what} <= {bound:g}{unit}", holds, "never" if value is None else f"{value:.4g}{unit}")
+    timing = value is not None and (timing or unit in {" s", " %"})
+    return Check(f"{what} <= {bound:g}{unit}", holds, "never" if value is None else f"{value:.4g}{unit}", timing)
 
 
 def some(keys: Sequence[Key]) -> str:

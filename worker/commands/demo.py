@@ -21,6 +21,7 @@ from rich.text import Text
 from config.settings import settings
 from worker import demo as sample
 from worker.appsfile import read_apps
+from worker.cancelling import ended
 from worker.channels import CHANNELS
 from worker.commands.output import Exit, coloured, fail, print_json
 from worker.commands.processes import flower_command, worker_command
@@ -49,8 +50,6 @@ def demo(
             results = asyncio.run(Show(redis.url, folder, quiet=as_json).run(stay=not (once or as_json)))
     except BellhopError as problem:
         fail(problem, Exit.UNAVAILABLE)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return
     if as_json:
         print_json(results)
     if once or as_json:
@@ -86,24 +85,39 @@ class Show:
         self._run = f"demo-{int(time.time())}"
 
     async def run(self, *, stay: bool) -> list[dict[str, Any]]:
-        """The whole of it; the results of what was sent."""
-        # A SIGTERM at any moment takes down in good order what is up by then; asyncio does the same for Ctrl-C.
-        if task := asyncio.current_task():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        """The whole of it; the results of what was sent, and none where a signal came before all were there.
+
+        A signal at any moment takes down in good order what is up by then.
+        """
+        told = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
         async with AsyncExitStack() as stack:
-            redis = async_redis(self._url)
-            stack.push_async_callback(redis.aclose)
-            progress = stack.enter_context(self._progress())
-            sandbox = await self._sandbox(progress, stack)
-            await self._apply(redis, sandbox)
-            flower_port = free_port(FLOWER_PORT)
-            supervisor = await stack.enter_async_context(self._workers(progress, flower_port))
-            results = await self._send_all(redis, progress)
-            progress.stop()
-            self._sum_up(results, sandbox, flower_port, stay=stay)
+            showing = asyncio.create_task(self._show(stack, stay=stay))
+            telling = asyncio.create_task(told.wait())
+            await asyncio.wait((showing, telling), return_when=asyncio.FIRST_COMPLETED)
+            await ended([telling])
+            if not showing.done():
+                await ended([showing])
+                return []
+            results = await showing
             if stay:
-                await supervisor.until_signal()
+                await told.wait()
             return results
+
+    async def _show(self, stack: AsyncExitStack, *, stay: bool) -> list[dict[str, Any]]:
+        """Set everything up, and take it down with `stack`."""
+        redis = async_redis(self._url)
+        stack.push_async_callback(redis.aclose)
+        progress = stack.enter_context(self._progress())
+        sandbox = await self._sandbox(progress, stack)
+        await self._apply(redis, sandbox)
+        flower_port = free_port(FLOWER_PORT)
+        await stack.enter_async_context(self._workers(progress, flower_port))
+        results = await self._send_all(redis, progress)
+        progress.stop()
+        self._sum_up(results, sandbox, flower_port, stay=stay)
+        return results
 
     def _progress(self) -> Progress:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
