@@ -181,6 +181,12 @@ def dead(redis, reason="not_found", **delivery):
     redis.zadd("bellhop:dead", {"hipchat/checkout/ops-room/e1": time.time() * 1000})
 
 
+def pause(redis, why):
+    """The destination's trouble as settle writes it after three refusals."""
+    trouble = {"ok": 0, "bad": 0, "run": 0, "denied": 3, "opened": 0, "until_ms": 0, "paused": 1, "why": why}
+    redis.hset("bellhop:troubles", "checkout/ops-room", json.dumps(trouble))
+
+
 def test_replay_tells_first_and_then_owes_again(redis):
     """A dry run changes nothing; the real one puts the dead letter back into the ledger, once."""
     dead(redis)
@@ -222,17 +228,7 @@ def test_replay_says_how_to_write_a_time():
 def test_explain_tells_the_story_in_sentences(redis):
     """What came, each attempt, how it ended, and what is wrong with the destination now."""
     dead(redis, reason="paused", outcome="skipped", ambiguous=True)
-    trouble = {
-        "ok": 0,
-        "bad": 0,
-        "run": 0,
-        "denied": 3,
-        "opened": 0,
-        "until_ms": 0,
-        "paused": 1,
-        "why": "not_found 404",
-    }
-    redis.hset("bellhop:troubles", "checkout/ops-room", json.dumps(trouble))
+    pause(redis, "not_found 404")
     told = bellhop("explain", "e1").output
     assert 'Event e1 of app checkout, "CPU", came at' in told
     assert "attempt 1 at 2026-11-18 11:06:40 UTC was refused for good with status 404" in told
@@ -259,17 +255,7 @@ def test_explain_knows_what_is_still_owed(redis):
 
 def test_trouble_shows_wherever_destinations_are_shown(redis):
     """A paused destination is named by list, doctor and status, and enabling it ends its pause."""
-    trouble = {
-        "ok": 0,
-        "bad": 0,
-        "run": 0,
-        "denied": 3,
-        "opened": 0,
-        "until_ms": 0,
-        "paused": 1,
-        "why": "unauthorized 401",
-    }
-    redis.hset("bellhop:troubles", "checkout/ops-room", json.dumps(trouble))
+    pause(redis, "unauthorized 401")
     assert "paused after repeated refusals" in bellhop("destinations", "list").output
     assert "paused after repeated refusals" in bellhop("doctor").output
     assert json.loads(bellhop("status", "--json").output)["in_trouble"] == 1
