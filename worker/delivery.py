@@ -34,6 +34,9 @@ PATIENCE_S: Final = 1.0
 PATIENT: Final = 2
 """How many tasks of a process may wait so at a time; the others return at once, so that a vendor that hangs leaves
 Celery's threads to those that do not."""
+PLACE_S: Final = 5.0
+"""How long it waits for a place at a destination that moves: well within the time after which the ledger would publish
+the delivery again."""
 SOON_MS, LATER_MS = 250, 3000
 """When a delivery that found no place is woken again: where its destination moves, and where it seems to hang."""
 SHOWN: Final = 30
@@ -82,6 +85,7 @@ class Deliverer:
         self._jitter = jitter
         self._in_flight = InFlight(rules)
         self._patient = 0
+        self._turn = asyncio.Lock()
 
     @property
     def leases(self) -> list[str]:
@@ -100,27 +104,45 @@ class Deliverer:
         return report
 
     async def _deliver_within(self, patience_s: float, refs: Sequence[str], report: DeliverReport) -> None:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + patience_s
         left = [DeliveryId.parse(ref) for ref in dict.fromkeys(refs)]
         apps = await self._destinations.lookup({each.app for each in left})
-        tasks: set[asyncio.Task[None]] = set()
-        while left:
-            admitted, left = self._in_flight.admit(left)
-            if admitted:
-                tasks |= await self._begin(admitted, apps, report)
-            if not left or loop.time() >= until:
-                break
-            await self._in_flight.until_one_ends(until - loop.time())
+        tasks, left = await self._begin_some(left, apps, report)
+        if left:
+            more, left = await self._begin_as_places_come(left, apps, report)
+            tasks |= more
         if left:
             report.counts["to be woken again, no place"] = len(left)
             moving = {str(each) for each in left if self._in_flight.moves(each)}
             await self._ledger.defer(sorted(moving), SOON_MS)
             await self._ledger.defer([str(each) for each in left if str(each) not in moving], LATER_MS)
         if tasks:
-            _, slow = await asyncio.wait(tasks, timeout=max(0.0, until - loop.time()))
+            _, slow = await asyncio.wait(tasks, timeout=patience_s)
             if slow:
                 report.counts["still under way"] = len(slow)
+
+    async def _begin_as_places_come(
+        self, left: list[DeliveryId], apps: Mapping[str, App], report: DeliverReport
+    ) -> tuple[set[asyncio.Task[None]], list[DeliveryId]]:
+        """Begin the rest while the destinations move: (what is under way, what is still without a place)."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PLACE_S
+        tasks: set[asyncio.Task[None]] = set()
+        # One task at a time: each would look all of its deliveries over whenever a place becomes free.
+        async with self._turn:
+            while left:
+                more, left = await self._begin_some(left, apps, report)
+                tasks |= more
+                if loop.time() >= until or not any(self._in_flight.moves(each) for each in left):
+                    break
+                await self._in_flight.until_one_ends(SOON_MS / 1000)
+        return tasks, left
+
+    async def _begin_some(
+        self, left: list[DeliveryId], apps: Mapping[str, App], report: DeliverReport
+    ) -> tuple[set[asyncio.Task[None]], list[DeliveryId]]:
+        """Begin those that there is a place for: (what is under way, the others)."""
+        admitted, left = self._in_flight.admit(left)
+        return await self._begin(admitted, apps, report) if admitted else set(), left
 
     async def supersede(self, leases: Sequence[str]) -> None:
         """Settle what its own "resolved" has overtaken; the leases are held by this process."""

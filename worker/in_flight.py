@@ -12,7 +12,7 @@ from worker.models import Delivery, DeliveryId
 from worker.progress import DeliveryRules
 
 MOVES_S: Final = 1.0
-"""A destination that has answered within so long moves."""
+"""A destination that has answered, or has first been asked, within so long moves."""
 
 
 class InFlight:
@@ -23,7 +23,9 @@ class InFlight:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._each: Counter[tuple[str, str]] = Counter()
         self._freed = asyncio.Event()
-        self._ended_at: dict[tuple[str, str], float] = {}
+        self._sign_at: dict[tuple[str, str], float] = {}
+        """When a destination last gave a sign of life, or was first asked for one."""
+        self._any_sign_at = -MOVES_S
 
     @property
     def tasks(self) -> dict[str, asyncio.Task[None]]:
@@ -50,20 +52,21 @@ class InFlight:
         key = (delivery.id.app, delivery.id.destination)
         self._tasks[delivery.lease] = task
         self._each[key] += 1
+        self._sign_at.setdefault(key, asyncio.get_running_loop().time())
 
         def ended(_: asyncio.Task[None]) -> None:
             del self._tasks[delivery.lease]
             self._each[key] -= 1
-            self._ended_at[key] = asyncio.get_running_loop().time()
+            self._sign_at[key] = self._any_sign_at = asyncio.get_running_loop().time()
             if not self._each[key]:
-                del self._each[key], self._ended_at[key]
+                del self._each[key], self._sign_at[key]
             self._freed.set()
 
         task.add_done_callback(ended)
 
     def moves(self, delivery: DeliveryId) -> bool:
-        """Whether its destination has answered lately, so that a place will soon be free."""
-        at = self._ended_at.get((delivery.app, delivery.destination), 0.0)
+        """Whether its destination answers, so that a place will soon be free."""
+        at = self._sign_at.get((delivery.app, delivery.destination), self._any_sign_at)
         return asyncio.get_running_loop().time() - at < MOVES_S
 
     async def until_one_ends(self, within_s: float) -> None:
