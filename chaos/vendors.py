@@ -96,9 +96,8 @@ def _burst(tally: Tally, channels: Sequence[str], span_s: float) -> int:
 
 LIMIT = 30
 WINDOW_S = 5
-OURS = f"{LIMIT}/{WINDOW_S + 2}s"
-"""The vendor's windows end at a whole second, as the reset that it names does: up to one second later than published.
-And what leaves a second apart may arrive closer together."""
+OURS = f"{LIMIT}/{WINDOW_S}s"
+"""What the vendor publishes."""
 
 
 def over_limits(trial: Trial) -> Measured:

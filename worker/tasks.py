@@ -7,13 +7,12 @@ Flower, the broker and the logs show them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from celery import Celery, Task
 
 from worker.channels import CHANNELS
-from worker.dispatch import Raw
 from worker.publisher import Send
 from worker.runtime import Runtime
 
@@ -37,16 +36,26 @@ def register(celery_app: Celery, runtime: Callable[[], Runtime]) -> None:
 
     # Late: a batch from a Celery producer is nowhere else until it is in the ledger.
     @celery_app.task(name="bellhop.dispatch", base=SyncTask, bind=True, acks_late=True, resultrepr_maxsize=RESULT_CHARS)  # type: ignore[untyped-decorator]
-    def dispatch(self: Task, events: list[Raw], entries: list[str] | None = None) -> dict[str, Any]:
-        """Dispatch a batch of events. `entries` is intake's own; producers leave it out."""
+    def dispatch(self: Task, *args: Any, entries: list[str] | None = None, **named: Any) -> dict[str, Any]:
+        """Dispatch a batch of events: one list of them. `entries` is intake's own; producers leave it out."""
         mine = runtime()
-        if not isinstance(events, list):
-            raise TypeError(f"bellhop.dispatch takes one list of events, not {type(events).__name__}")
-        names = entries or [f"celery:{self.request.id}-{place}" for place in range(len(events))]
-        return mine.run(mine.parts.dispatcher.dispatch(events, names)).as_result()
+        events = events_of(args, named)
+        if not entries or len(entries) != len(events):
+            entries = [f"celery:{self.request.id}-{place}" for place in range(len(events))]
+        return mine.run(mine.parts.dispatcher.dispatch(events, entries)).as_result()
 
     for channel in CHANNELS.values():
         _register_deliver(celery_app, runtime, channel.name, channel.label)
+
+
+def events_of(args: Sequence[Any], named: Mapping[str, Any]) -> list[Any]:
+    """The events of a call, however it was written: one list of them, or each an argument, or `events=`.
+
+    What else was passed counts as an event too: it is rejected as such, where a TypeError would lose what came with it.
+    """
+    others = {name: value for name, value in named.items() if name != "events"}
+    given = [*args, *([named["events"]] if "events" in named else []), *([others] if others else [])]
+    return [event for each in given for event in (each if isinstance(each, list) else [each])]
 
 
 def _register_deliver(celery_app: Celery, runtime: Callable[[], Runtime], name: str, label: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 
 import pytest
 from acceptance.destinations import hipchat
@@ -138,12 +139,25 @@ def test_a_celery_producers_mistakes_are_rejected_too(bellhop, careless):
     until(lambda: [each for each in bellhop.results(careless) if each["event_id"] == "by-task"], 10, "a result")
 
 
-@pytest.mark.parametrize("arguments", [[], [{"app": APP, "title": "not in a list"}], [[], ["1-1"], "more"], ["text"]])
-def test_a_task_with_wrong_arguments_harms_nobody(bellhop, careless, arguments):
-    """A task whose arguments are no list of events fails by itself; the next event is delivered."""
+@pytest.mark.parametrize("arguments", [[[], ["1-1"], "more"], ["text"], [17], [{"app": APP}], [[{"app": APP}], None]])
+def test_a_task_with_wrong_arguments_leaves_them_where_people_look(bellhop, careless, arguments):
+    """What is no event among a task's arguments is rejected with a reason; the next event is delivered."""
+    refused = len(bellhop.rejected())
     with Celery(broker=bellhop.url) as producer:
-        producer.send_task("bellhop.dispatch", args=arguments)
+        task = producer.send_task("bellhop.dispatch", args=arguments)
+    until(lambda: len(bellhop.rejected()) > refused, 10, "the arguments on bellhop:rejected")
+    assert all(task.id in each["entry"].decode() for each in bellhop.rejected()[refused:])
     before = len(bellhop.results(careless))
     sent_at = time.time()
     bellhop.send({"app": careless, "title": "After it", "dedup_key": str(sent_at)})
     until(lambda: len(bellhop.results(careless)) > before, 10, "a result")
+
+
+@pytest.mark.parametrize("carried", [lambda text: {"args": [text]}, lambda text: {"kwargs": {"events": [text]}}])
+def test_an_event_counts_however_a_task_carries_it(bellhop, careless, carried):
+    """One event as the argument itself, or a list of them by name: it is delivered."""
+    mark = uuid.uuid4().hex
+    text = json.dumps({"app": careless, "id": mark, "title": "By task", "dedup_key": mark})
+    with Celery(broker=bellhop.url) as producer:
+        producer.send_task("bellhop.dispatch", **carried(text))
+    until(lambda: [each for each in bellhop.results(careless) if each["event_id"] == mark], 10, "a result")
