@@ -103,7 +103,7 @@ class Stages:
     async def _deliver(self, refs: list[str]) -> list[Progress]:
         stage = self._clock.stage
         with stage("deliver: claim, script call"):
-            now, claims = await self._ledger.claim([(ref, ()) for ref in refs])
+            now, claims, _ = await self._ledger.claim([(ref, ()) for ref in refs])
         with stage("deliver: load the events"):
             deliveries = [_delivery(claim, claim.event or b"", now) for claim in claims]
         with stage("dispatch, deliver: look the apps up"):

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     in_flight: int = Field(
         default=1000, ge=1, le=20_000, description="Deliveries that one worker process has in flight at the most."
     )
+    in_flight_each: int = Field(
+        default=50, ge=1, le=1000, description="The same per destination, over all workers; the others queue there."
+    )
     lease_s: float = Field(
         default=15, ge=1, le=600, description="After how many seconds without a sign of life others take over."
     )

@@ -247,6 +247,8 @@ class Delivery:
     """From when its deadline counts: its event's arrival, or its replay; epoch seconds."""
     deaths: int = 0
     """How many workers died over it since it was last recorded."""
+    marks: bool = False
+    """Whether the ledger has deaths or hand-backs on record, which are `attempts` now."""
     paused: str = ""
     """Why its destination is paused, in words; empty where it is not."""
 

@@ -42,8 +42,7 @@ class DeliveryRules:
 
     firing_deadline_s: float = 3600.0
     in_flight: int = 1000
-    in_flight_each: int = 100
-    """Per destination, so that one that hangs cannot take all the places."""
+    """Of one worker process."""
 
 
 def refusal(
@@ -206,6 +205,8 @@ def policy_of(route: Route) -> RetryPolicy:
 
 def in_words(progress: Progress, fate: Fate = Fate.WRITTEN) -> str:
     """`delivered, 204 in 12 ms, attempt 1` or `attempt 2: server_error 503; again 4.0 s later`."""
+    if fate is Fate.FAILED:
+        return "a defect in Bellhop, its log has the traceback; due again when its lease ends"
     if fate is Fate.LOST:
         return "its lease had ended; another worker has it"
     status = f" {progress.status_code}" if progress.status_code else ""

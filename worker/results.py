@@ -34,6 +34,11 @@ class Fate(Enum):
     WRITTEN = "written"
     LOST = "lost"  # the lease had ended and somebody else has the delivery
     SUPERSEDED = "superseded"  # its "resolved" waits behind it: no further attempt
+    FAILED = "failed"  # a defect of ours; it comes due again when its lease ends
+
+
+Then = Callable[[Progress, Fate], None]
+"""What is called when a progress has been written."""
 
 
 class Results:
@@ -43,16 +48,14 @@ class Results:
         self._ledger = ledger
         self._publish = publish
         self._detail = detail
-        self._queue: list[tuple[Settlement, asyncio.Future[Fate]]] = []
+        self._queue: list[tuple[Progress, Then]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def write(self, progress: Progress) -> Fate:
-        """Write where a delivery stands; returns once Redis has it, however long Redis is away."""
-        future: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
-        self._queue.append((self._settlement(progress), future))
+    def write(self, progress: Progress, then: Then) -> None:
+        """Write where a delivery stands; `then` is called once Redis has it, however long Redis is away."""
+        self._queue.append((progress, then))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all())
-        return await future
 
     async def close(self) -> None:
         """Stop writing; what is not written is still under its lease."""
@@ -67,17 +70,16 @@ class Results:
         finally:
             self._writer = None
 
-    async def _write_batch(self, batch: list[tuple[Settlement, asyncio.Future[Fate]]]) -> None:
+    async def _write_batch(self, batch: list[tuple[Progress, Then]]) -> None:
         try:
-            settled = await self._settle([settlement for settlement, _ in batch])
-        except BaseException as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-            raise
-        for settlement, future in batch:
-            if not future.done():
-                future.set_result(_fate(settlement.lease, settled))
+            settled = await self._settle([self._settlement(progress) for progress, _ in batch])
+        except Exception:
+            log.exception("results.crashed", settlements=len(batch))
+            for progress, then in batch:
+                then(progress, Fate.FAILED)
+            return
+        for progress, then in batch:
+            then(progress, _fate(progress.delivery.lease, settled))
         if settled.woken:
             await self._publish(settled.woken)
 
@@ -100,6 +102,7 @@ class Results:
             due_ms=0 if settled else max(1, int((progress.due_at or 0) * 1000)),
             hold_until_ms=int((progress.hold_until or 0) * 1000),
             thread=(progress.provider_ref or "") if progress.keep_thread else "",
+            marks=progress.delivery.marks,
             health=progress.health,
             why=f"{progress.reason} {progress.status_code or ''}".strip(),
             dead=progress.dead,

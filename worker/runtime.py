@@ -68,6 +68,7 @@ def assemble(settings: Settings, url: str, send: Send) -> Parts:
         retention_ms=int(settings.retention_hours * MS_PER_HOUR),
         results_kept=settings.results_kept,
         rejected_kept=settings.rejected_kept,
+        each=settings.in_flight_each,
     )
     ledger = Ledger(redis, settings.prefix, kept)
     stream = EventStream(redis, settings.prefix, consumer_name(), rejected_kept=settings.rejected_kept)
@@ -78,13 +79,13 @@ def assemble(settings: Settings, url: str, send: Send) -> Parts:
     rules = DeliveryRules(
         firing_deadline_s=settings.firing_deadline_s,
         in_flight=settings.in_flight,
-        in_flight_each=max(1, settings.in_flight // 5),
     )
     deliverer = Deliverer(
         ledger,
         destinations,
         carrier,
         results,
+        publisher.deliveries,
         routes=Routes(CHANNELS),
         rules=rules,
         jitter=random.random,

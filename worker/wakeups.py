@@ -50,13 +50,13 @@ class Wakeups:
                 await asyncio.sleep(EVERY_S)
 
     async def step(self) -> int:
-        """Publish one batch of what is due; returns how many there were."""
+        """Publish one batch of what is due; returns how many were due."""
         woken = await self._ledger.wake(self._batch)
         if woken.ended:
             log.warning("lease.ended", deliveries=len(woken.ended), examples=woken.ended[:3])
         if woken.refs:
             await self._publish(woken.refs)
-        return len(woken.refs)
+        return woken.due
 
 
 async def keep_leases(ledger: Ledger, leases: Callable[[], list[str]], lease_s: float) -> None:

@@ -62,6 +62,7 @@ class Pipeline:
             self.destinations,
             self.carrier,
             self.results,
+            self.publish,
             routes=Routes(channels),
             rules=rules or DeliveryRules(),
             jitter=lambda: 0.0,

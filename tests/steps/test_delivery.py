@@ -272,12 +272,11 @@ async def test_one_destination_cannot_take_all_the_places(make_pipeline, event):
     async def hangs():
         await asyncio.Event().wait()
 
-    rules = DeliveryRules(in_flight=10, in_flight_each=2)
-    pipeline = make_pipeline(room("slow"), carrier=FakeCarrier([hangs]), rules=rules)
+    pipeline = make_pipeline(room("slow"), carrier=FakeCarrier([hangs]), limits=LedgerLimits(each=2))
     await pipeline.send(*(event(id=str(i), title=str(i)) for i in range(5)))
     report = await pipeline.deliver()
     assert report.counts["still under way"] == 2
-    assert (await pipeline.ledger.counts()) == {"waiting": 0, "owed": 0, "woken": 3, "leased": 2}
+    assert (await pipeline.ledger.counts()) == {"waiting": 3, "owed": 0, "woken": 0, "leased": 2}
     assert await pipeline.deliverer.drain(0.0) == 2
 
 
@@ -310,7 +309,7 @@ async def test_no_record_or_result_shows_a_secret(make_pipeline, event):
 @pytest.mark.parametrize("count", [1, 450])
 async def test_batches_of_any_size_settle_whole(make_pipeline, event, count):
     """Every delivery of a batch is settled once, also where it takes more than one script call."""
-    pipeline = make_pipeline(rules=DeliveryRules(in_flight=1000, in_flight_each=1000))
+    pipeline = make_pipeline(limits=LedgerLimits(each=1000))
     await pipeline.send(*(event(id=str(i), title=str(i)) for i in range(count)))
     await pipeline.deliver()
     results = await pipeline.all_results()
@@ -319,11 +318,19 @@ async def test_batches_of_any_size_settle_whole(make_pipeline, event, count):
 
 
 async def test_a_fast_destination_is_not_slowed_by_its_cap(make_pipeline, event):
-    """Places that become free are taken again within the same task: the cap binds only what hangs."""
-    pipeline = make_pipeline(rules=DeliveryRules(in_flight=10, in_flight_each=2))
+    """Each that is settled lets the next one come: the cap binds only what hangs."""
+    pipeline = make_pipeline(limits=LedgerLimits(each=2))
     await pipeline.send(*(event(id=str(i), title=str(i)) for i in range(30)))
-    report = await pipeline.deliver()
-    assert report.as_result()["summary"] == "30 delivered"
+    while pipeline.published:
+        await pipeline.deliver()
+    assert [each["outcome"] for each in await pipeline.all_results()] == ["delivered"] * 30
+
+
+async def test_a_process_that_has_its_fill_waits_for_places(make_pipeline, event):
+    """With two places for ten deliveries all are delivered by one task, two at a time."""
+    pipeline = make_pipeline(rules=DeliveryRules(in_flight=2))
+    await pipeline.send(*(event(id=str(i), title=str(i)) for i in range(10)))
+    assert (await pipeline.deliver()).as_result()["summary"] == "10 delivered"
 
 
 async def test_a_delivery_whose_event_is_gone_leaves_the_ledger(make_pipeline, event):

@@ -102,7 +102,7 @@ async def test_resolved_waits_behind_its_firing(make_pipeline, event):
     """Of one condition to one destination deliveries go one at a time and in order."""
     pipeline = make_pipeline()
     await pipeline.send(event(id="f", rule="cpu"))
-    _, claims = await pipeline.ledger.claim([(pipeline.published.pop(), ())])
+    _, claims, _ = await pipeline.ledger.claim([(pipeline.published.pop(), ())])
     await pipeline.send(event(id="r", rule="cpu", status="resolved"))
     assert len(claims) == 1
     assert pipeline.published == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import fakeredis
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from worker.channels.channel import Limit
 from worker.events import dump_event, parse_event
 from worker.stores.connection import async_redis
-from worker.stores.ledger import Ledger, LedgerLimits, Owing, Settlement, line_of
+from worker.stores.ledger import Claim, Ledger, LedgerLimits, Owing, Settlement, line_of
 from worker.stores.troubles import Troubles
 
 LONG = LedgerLimits(lease_ms=60_000, wake_ms=60_000, slack_ms=0)
@@ -29,9 +30,9 @@ async def client(request, redis_server):
     await redis.aclose()
 
 
-async def owing(ledger, number, *, key="k", status="firing", destination="room"):
+async def owing(ledger, number, *, key="k", status="firing", destination="room", severity="warning"):
     """One event that is owed to one destination."""
-    fields = {"app": "a", "id": str(number), "title": "t", "status": status, "dedup_key": key}
+    fields = {"app": "a", "id": str(number), "title": "t", "status": status, "dedup_key": key, "severity": severity}
     event = parse_event(fields, default_id="", received_at=await ledger.now(), max_bytes=10_000)
     return Owing(f"celery:{number}", event, dump_event(event), (f"hipchat/a/{destination}/{number}",))
 
@@ -46,12 +47,12 @@ async def test_a_delivery_goes_through_all_its_states(client):
     ledger = Ledger(client, "t", LONG)
     owed = await owing(ledger, 1)
     (ref,) = (await ledger.dispatch([owed])).woken
-    _, (claim,) = await ledger.claim([(ref, ())])
+    _, (claim,), _ = await ledger.claim([(ref, ())])
     assert await ledger.counts() == {"waiting": 0, "owed": 0, "woken": 0, "leased": 1}
     await ledger.settle([settlement(claim, owed.event, due_ms=1)])
     assert await ledger.counts() == {"waiting": 0, "owed": 1, "woken": 0, "leased": 0}
     assert (await ledger.wake(10)).refs == [ref]
-    now, (claim,) = await ledger.claim([(ref, ())])
+    now, (claim,), _ = await ledger.claim([(ref, ())])
     assert abs(now - await ledger.now()) < 5
     await ledger.settle([settlement(claim, owed.event, result=b'{"outcome":"delivered"}')])
     assert set((await ledger.counts()).values()) == {0}
@@ -64,7 +65,7 @@ async def test_a_delivery_is_claimed_once(client):
     ledgers = [Ledger(client, "t", LONG) for _ in range(8)]
     (ref,) = (await ledgers[0].dispatch([await owing(ledgers[0], 1)])).woken
     claims = await asyncio.gather(*(ledger.claim([(ref, ())]) for ledger in ledgers))
-    assert sum(len(claimed) for _, claimed in claims) == 1
+    assert sum(len(claimed) for _, claimed, _ in claims) == 1
 
 
 async def test_only_the_holder_settles(client):
@@ -72,10 +73,10 @@ async def test_only_the_holder_settles(client):
     ledger, other = Ledger(client, "t", LedgerLimits(lease_ms=1, wake_ms=1)), Ledger(client, "t", LONG)
     owed = await owing(ledger, 1)
     (ref,) = (await ledger.dispatch([owed])).woken
-    _, (stalled,) = await ledger.claim([(ref, ())])
+    _, (stalled,), _ = await ledger.claim([(ref, ())])
     await asyncio.sleep(0.01)
     assert (await other.wake(10)).ended == [ref]
-    _, (claim,) = await other.claim([(ref, ())])
+    _, (claim,), _ = await other.claim([(ref, ())])
     assert claim.deaths == 1
     assert (await ledger.settle([settlement(stalled, owed.event)])).lost == {stalled.lease}
     assert (await other.settle([settlement(claim, owed.event)])).lost == frozenset()
@@ -85,7 +86,7 @@ async def test_renewed_leases_do_not_end(client):
     """A sign of life in time keeps a slow vendor's delivery from going out twice."""
     ledger = Ledger(client, "t", LedgerLimits(lease_ms=300, wake_ms=60_000))
     (ref,) = (await ledger.dispatch([await owing(ledger, 1)])).woken
-    _, (claim,) = await ledger.claim([(ref, ())])
+    _, (claim,), _ = await ledger.claim([(ref, ())])
     for _ in range(5):
         await asyncio.sleep(0.1)
         assert await ledger.renew([claim.lease]) == 1
@@ -104,7 +105,7 @@ async def test_wake_takes_no_more_than_there_is_room_for(client):
     """A thousand that come due at once are published in batches, none of them twice."""
     ledger = Ledger(client, "t", LONG)
     dispatched = await ledger.dispatch([await owing(ledger, n, key=str(n)) for n in range(50)])
-    _, claims = await ledger.claim([(ref, ()) for ref in dispatched.woken])
+    _, claims, _ = await ledger.claim([(ref, ()) for ref in dispatched.woken])
     events = {
         claim.ref: (await owing(ledger, claim.ref.split("/")[3], key=claim.ref.split("/")[3])) for claim in claims
     }
@@ -121,7 +122,7 @@ async def test_the_order_of_a_condition_is_kept_per_destination(client):
     elsewhere = await owing(ledger, 3, destination="other")
     woken = (await ledger.dispatch([first, second, elsewhere])).woken
     assert woken == ["hipchat/a/room/1", "hipchat/a/other/3"]
-    _, claims = await ledger.claim([(ref, ()) for ref in woken])
+    _, claims, _ = await ledger.claim([(ref, ()) for ref in woken])
     assert (await ledger.settle([settlement(claims[0], first.event)])).woken == ["hipchat/a/room/2"]
 
 
@@ -132,21 +133,76 @@ async def test_limits_hold_over_any_window(client):
     refs = (await ledger.dispatch([await owing(ledger, n, key=str(n)) for n in range(10)])).woken
     departures = []
     while len(departures) < 10:
-        now, claims = await ledger.claim([(ref, (limit,)) for ref in refs])
+        now, claims, _ = await ledger.claim([(ref, (limit,)) for ref in refs])
         departures += [now] * len(claims)
         await asyncio.sleep(0.02)
         refs = (await ledger.wake(100)).refs
     assert all(later - earlier >= 0.199 for earlier, later in zip(departures, departures[3:], strict=False))
 
 
-async def test_deferred_ones_stay_woken_until_later(client):
-    """What found no place is woken again after the delay, and not before."""
+async def test_a_destination_has_its_fill_and_the_others_queue_there(client):
+    """Two at a time: each that is settled lets the next one come, critical ones first, another destination at once."""
+    ledger = Ledger(client, "t", replace(LONG, each=2))
+    room = [await owing(ledger, n, key=str(n), severity="critical" if n == 4 else "info") for n in range(5)]
+    woken = (await ledger.dispatch([*room, await owing(ledger, 9, key="9", destination="other")])).woken
+    assert woken == ["hipchat/a/room/0", "hipchat/a/room/1", "hipchat/a/other/9"]
+    assert await ledger.counts() == {"waiting": 3, "owed": 0, "woken": 3, "leased": 0}
+    order = []
+    while woken:
+        _, (claim, *_), _ = await ledger.claim([(woken[0], ())])
+        order.append(claim.ref[-1])
+        woken = woken[1:] + (await ledger.settle([settlement(claim, room[int(claim.ref[-1]) % 5].event)])).woken
+    assert order == ["0", "1", "9", "4", "2", "3"]
+    assert set((await ledger.counts()).values()) == {0}
+    assert await client.keys("t:queue*") == await client.keys("t:busy") == []
+
+
+async def test_who_has_to_wait_for_its_time_leaves_its_place_to_others(client):
+    """A retry that is not due, and one that a limit holds back, take no place at their destination."""
+    ledger = Ledger(client, "t", replace(LONG, each=1))
+    events = [await owing(ledger, n, key=str(n)) for n in range(3)]
+    (first,) = (await ledger.dispatch(events)).woken
+    _, (claim,), _ = await ledger.claim([(first, ())])
+    later = int((await ledger.now() + 60) * 1000)
+    (second,) = (await ledger.settle([settlement(claim, events[0].event, due_ms=later)])).woken
+    assert second == "hipchat/a/room/1"
+    limit = Limit("room", 1, 60)
+    _, (claim,), _ = await ledger.claim([(second, (limit,))])
+    (third,) = (await ledger.settle([settlement(claim, events[1].event)])).woken
+    _, claims, woken = await ledger.claim([(third, (limit,))])
+    assert (claims, woken) == ([], [])
+    assert await ledger.counts() == {"waiting": 0, "owed": 2, "woken": 0, "leased": 0}
+    assert not await client.exists("t:busy")
+
+
+async def test_a_wrong_count_of_places_is_mended_when_nothing_is_under_way(client):
+    """Should a count ever be too high, the destination is not closed for good."""
+    ledger = Ledger(client, "t", replace(LONG, each=1))
+    await client.hset("t:busy", "a/room", 7)
+    await ledger.wake(10)
+    assert (await ledger.dispatch([await owing(ledger, 1)])).woken == ["hipchat/a/room/1"]
+
+
+async def test_one_that_queues_is_superseded_like_any_other(client):
+    """A firing alert that waits for a place at its destination is not told after its resolved one came."""
+    ledger = Ledger(client, "t", replace(LONG, each=1))
+    other, firing = await owing(ledger, 1, key="other"), await owing(ledger, 2)
+    (busy,) = (await ledger.dispatch([other, firing])).woken
+    resolved = await owing(ledger, 3, status="resolved")
+    dispatched = await ledger.dispatch([resolved])
+    assert [lease.split("|")[1] for lease in dispatched.superseded] == ["hipchat/a/room/2"]
+    _, (claim,), _ = await ledger.claim([(busy, ())])
+    assert (await ledger.settle([settlement(claim, other.event)])).woken == []
+    held = Claim("hipchat/a/room/2", dispatched.superseded[0], None, None)
+    assert (await ledger.settle([settlement(held, firing.event)])).woken == ["hipchat/a/room/3"]
+
+
+async def test_a_line_whose_head_is_gone_holds_nobody_up(client):
+    """An event that a Redis which evicts threw out does not block the next alert of its condition."""
     ledger = Ledger(client, "t", LONG)
-    (ref,) = (await ledger.dispatch([await owing(ledger, 1)])).woken
-    await ledger.defer([ref], 30)
-    assert (await ledger.wake(10)).refs == []
-    await asyncio.sleep(0.04)
-    assert (await ledger.wake(10)).refs == [ref]
+    await ledger.dispatch([await owing(ledger, 1)])
+    await client.delete("t:event:a/1")
+    assert (await ledger.dispatch([await owing(ledger, 2)])).woken == ["hipchat/a/room/2"]
 
 
 async def test_scripts_are_loaded_again_where_redis_forgot_them(client):
@@ -163,7 +219,7 @@ async def test_what_is_remembered_of_a_condition_is_found_again(client):
     ledger = Ledger(client, "t", LONG)
     owed = await owing(ledger, 1)
     (ref,) = (await ledger.dispatch([owed])).woken
-    _, (claim,) = await ledger.claim([(ref, ())])
+    _, (claim,), _ = await ledger.claim([(ref, ())])
     await ledger.settle([settlement(claim, owed.event, thread="C1:17.2")])
     assert await ledger.threads([("a", "room", owed.event), ("a", "other", owed.event)]) == ["C1:17.2", None]
 
@@ -182,7 +238,7 @@ async def test_leases_are_spared_after_an_outage(client):
     """When nobody has looked for a while (Redis was away), the living renew first: nothing is taken from them."""
     ledger = Ledger(client, "t", LedgerLimits(lease_ms=100, wake_ms=60_000))
     (ref,) = (await ledger.dispatch([await owing(ledger, 1)])).woken
-    _, (claim,) = await ledger.claim([(ref, ())])
+    _, (claim,), _ = await ledger.claim([(ref, ())])
     await client.set("t:beat", int((await ledger.now() - 60) * 1000))
     await client.zadd("t:leased", {claim.lease: 1})
     assert (await ledger.wake(10)).ended == []
@@ -197,7 +253,7 @@ async def failing(ledger, number, *, health="bad", due_ms=1, dead=False):
     """One delivery that is claimed and settled with this news of its destination; False where it was held back."""
     owed = await owing(ledger, number, key=str(number))
     (ref,) = (await ledger.dispatch([owed])).woken
-    _, claims = await ledger.claim([(ref, ())])
+    _, claims, _ = await ledger.claim([(ref, ())])
     for claim in claims:
         await ledger.settle([settlement(claim, owed.event, due_ms=due_ms, health=health, why="x 503", dead=dead)])
     return claims[0] if claims else None
@@ -215,7 +271,7 @@ async def test_the_circuit_opens_after_failures_in_a_row_and_lets_one_probe_thro
     await client.hset("t:troubles", "a/room", json.dumps(trouble.raw | {"until_ms": 1}))
     first, second = await owing(ledger, 7, key="7"), await owing(ledger, 8, key="8")
     refs = (await ledger.dispatch([first, second])).woken
-    _, (probe,) = await ledger.claim([(ref, ()) for ref in refs])
+    _, (probe,), _ = await ledger.claim([(ref, ()) for ref in refs])
     await ledger.settle([settlement(probe, first.event, health="ok")])
     assert await troubles.all() == {}
 
@@ -262,7 +318,7 @@ async def test_dead_letters_are_kept_and_owed_again_when_replayed(client):
     assert abs(at / 1000 - await ledger.now()) < 5
     event = (await owing(ledger, 1, key="1")).event
     assert await ledger.replay([(ref, event), (ref, event)]) == ([ref], 1)
-    _, (again,) = await ledger.claim([(ref, ())])
+    _, (again,), _ = await ledger.claim([(ref, ())])
     assert (again.record, again.deaths) == (None, 0)
     assert again.replayed_ms > 0
     assert await client.hget("t:event:a/1", "h:room") == b"{}"

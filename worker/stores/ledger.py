@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+import orjson
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from worker.channels.channel import Limit
-from worker.models import Event, Status
+from worker.models import Event, Severity, Status
 
 GROUP = "bellhop"
 """The consumer group on the events stream."""
@@ -75,6 +76,8 @@ class Settlement:
     due_ms: int = 0
     hold_until_ms: int = 0
     thread: str = ""
+    marks: bool = False
+    """Whether deaths or hand-backs are on record, to be forgotten now."""
     health: str = ""
     """What the attempt says of its destination: ok, bad, denied, or nothing."""
     why: str = ""
@@ -97,6 +100,8 @@ class Woken:
 
     refs: list[str]
     ended: list[str]
+    due: int = 0
+    """How many were due: more than `refs` where destinations have their fill, or their circuits are open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,8 @@ class LedgerLimits:
     retention_ms: int = 72 * 3600 * 1000
     results_kept: int = 100_000
     rejected_kept: int = 10_000
+    each: int = 50
+    """How many may be woken or leased per destination, over all workers; the others queue there."""
     slack_ms: int = 1500
     """How much longer a vendor's limit is taken to span: what leaves just outside may arrive just within, and vendors'
     own windows end on whole seconds."""
@@ -131,29 +138,29 @@ class Ledger:
 
     async def dispatch(self, owings: Sequence[Owing]) -> Dispatched:
         """Write the events and what is owed for them, acknowledge their stream entries: all in one step."""
-        kept = self._limits
-        head = (kept.wake_ms, kept.lease_ms, kept.retention_ms, REPEAT_MS, self._token(), GROUP)
-        args: list[Any] = [*head, kept.rejected_kept, kept.results_kept, len(owings)]
+        args: list[Any] = [REPEAT_MS, self._token(), GROUP, self._limits.rejected_kept, len(owings)]
         for owing in owings:
             event = owing.event
-            flag = "r" if event.status is Status.RESOLVED else "f"
-            args += (owing.entry, event.app, event.id, owing.raw, line_of(event), flag, _to(owing.refs))
-            args += (len(owing.refs), *owing.refs, len(owing.skipped))
+            args += (owing.entry, event.app, event.id, owing.raw, _flag(event) + line_of(event), _to(owing.refs))
+            args.append(len(owing.skipped))
             args += itertools.chain.from_iterable(owing.skipped)
         woken, superseded, repeated = await self._run("dispatch", args)
         return Dispatched(_texts(woken), _texts(superseded), _texts(repeated))
 
-    async def claim(self, wanted: Sequence[tuple[str, Sequence[Limit]]]) -> tuple[float, list[Claim]]:
-        """Lease each woken delivery that its destination may take now: (Redis' time in epoch seconds, claims)."""
+    async def claim(self, wanted: Sequence[tuple[str, Sequence[Limit]]]) -> tuple[float, list[Claim], list[str]]:
+        """Lease each woken delivery that its destination may take now.
+
+        Returns Redis' time in epoch seconds, the claims, and references to publish: who may come where others had to
+        step back.
+        """
         token = self._token()
-        args: list[Any] = [self._limits.lease_ms, token]
+        args: list[Any] = [token]
         for ref, limits in wanted:
             args += (ref, len(limits))
             for limit in limits:
                 args += (limit.key, limit.count, int(limit.per_s * 1000) + self._limits.slack_ms)
-        now, *found = await self._run("claim", args)
-        claims = [_claim(token, row) for row in found]
-        return now / 1000, claims
+        now, found, woken = await self._run("claim", args)
+        return now / 1000, [_claim(token, row) for row in found], _texts(woken)
 
     async def load(self, leases: Sequence[str]) -> list[Claim]:
         """What belongs to leases that are held already."""
@@ -171,28 +178,26 @@ class Ledger:
 
     async def settle(self, settlements: Sequence[Settlement]) -> Settled:
         """Write history and take the deliveries off the ledger, or set when they are due again."""
-        kept = self._limits
-        args: list[Any] = [kept.retention_ms, kept.results_kept, kept.wake_ms, kept.lease_ms]
+        args: list[Any] = []
         for one in settlements:
-            args += (one.lease, one.due_ms, one.record, one.result, one.line, one.hold_until_ms, one.thread)
-            args += (one.health, one.why, int(one.dead))
+            args += (one.lease, one.due_ms, one.record, one.result, one.line, _more(one))
         woken, lost, superseded = await self._run("settle", args)
         return Settled(_texts(woken), frozenset(_texts(lost)), frozenset(_texts(superseded)))
 
     async def wake(self, at_most: int) -> Woken:
         """Take what is due: retries, lost wake-ups, and the deliveries of workers that died."""
-        refs, ended = await self._run("wake", [self._limits.wake_ms, at_most, self._limits.lease_ms])
-        return Woken(_texts(refs), _texts(ended))
+        refs, ended, due = await self._run("wake", [at_most])
+        return Woken(_texts(refs), _texts(ended), due)
 
     async def renew(self, leases: Sequence[str]) -> int:
         """Give a sign of life; returns how many of them are still held."""
-        return int(await self._run("renew", [self._limits.lease_ms, *leases])) if leases else 0
+        return int(await self._run("renew", leases)) if leases else 0
 
     async def replay(self, wanted: Sequence[tuple[str, Event]]) -> tuple[list[str], int]:
         """Dead letters are owed again, from attempt 1: (references to publish, how many)."""
-        args: list[Any] = [self._limits.wake_ms, self._limits.retention_ms]
+        args: list[str] = []
         for ref, event in wanted:
-            args += (ref, line_of(event), "r" if event.status is Status.RESOLVED else "f")
+            args += (ref, _flag(event) + line_of(event))
         woken, replayed = await self._run("replay", args)
         return _texts(woken), int(replayed)
 
@@ -201,20 +206,13 @@ class Ledger:
         rows: Any = await self._redis.zrangebyscore(f"{self._prefix}:dead", since_ms, until_ms, withscores=True)
         return [(ref.decode(), at) for ref, at in rows]
 
-    async def defer(self, refs: Sequence[str], delay_ms: int) -> None:
-        """Wake these again in `delay_ms`: there is no place for them now."""
-        if refs:
-            await self._run("defer", [delay_ms, *refs])
+    async def drop(self, leases: Sequence[str]) -> list[str]:
+        """Take off the ledger what has no event any more; returns references to publish."""
+        return _texts(await self._run("drop", leases)) if leases else []
 
-    async def drop(self, leases: Sequence[str]) -> None:
-        """Take off the ledger what has no event any more."""
-        if leases:
-            await self._run("drop", leases)
-
-    async def release(self, leases: Sequence[str]) -> None:
-        """Hand back what was not begun: due at once."""
-        if leases:
-            await self._run("release", leases)
+    async def release(self, leases: Sequence[str]) -> list[str]:
+        """Hand back what was not finished, due at once; returns references to publish."""
+        return _texts(await self._run("release", leases)) if leases else []
 
     async def threads(self, wanted: Sequence[tuple[str, str, Event]]) -> list[str | None]:
         """What was remembered for each (app, destination, event)'s condition, where anything was."""
@@ -241,15 +239,17 @@ class Ledger:
         return f"{self._worker}-{next(self._claims)}"
 
     async def _run(self, name: str, args: Sequence[Any]) -> Any:
-        return await self._scripts[name](keys=[], args=[self._prefix, *args])
+        kept = self._limits
+        head = (self._prefix, kept.each, kept.wake_ms, kept.lease_ms, kept.retention_ms, kept.results_kept)
+        return await self._scripts[name](keys=[], args=[*head, *args])
 
 
-_NAMES = ("dispatch", "claim", "settle", "wake", "renew", "release", "defer", "drop", "replay")
+_NAMES = ("dispatch", "claim", "settle", "wake", "renew", "release", "drop", "replay")
 
 
 def _script(redis: Redis, name: str) -> AsyncScript:
     folder = files("worker.stores") / "scripts"
-    text = "".join((folder / f"{part}.lua").read_text("utf-8") for part in ("common", "troubles", name))
+    text = "".join((folder / f"{part}.lua").read_text("utf-8") for part in ("common", "places", "troubles", name))
     return redis.register_script(text)
 
 
@@ -267,6 +267,28 @@ def _claim(token: str, row: Sequence[Any]) -> Claim:
         replayed_ms=int(replayed or 0),
         paused=paused[0].decode() if paused else "",
     )
+
+
+def _flag(event: Event) -> str:
+    """What the ledger knows of an event: it ends an alarm, is critical, or neither."""
+    if event.status is Status.RESOLVED:
+        return "r"
+    return "c" if event.severity is Severity.CRITICAL else "f"
+
+
+def _more(one: Settlement) -> bytes:
+    """What a usual delivery has nothing of; see settle.lua."""
+    if one.health == "ok" and not (one.hold_until_ms or one.thread or one.marks or one.dead):
+        return b""
+    more = {
+        "hold": one.hold_until_ms,
+        "thread": one.thread,
+        "marks": one.marks,
+        "health": one.health,
+        "why": one.why,
+        "dead": one.dead,
+    }
+    return orjson.dumps({name: value for name, value in more.items() if value})
 
 
 def _to(refs: Sequence[str]) -> str:

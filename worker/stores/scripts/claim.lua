@@ -1,18 +1,12 @@
 -- Woken deliveries become leased. What is not there to be moved is skipped, so a message that comes twice does
 -- nothing. What its destination may not take yet goes back to be owed.
--- ARGV: prefix, lease ms, lease token, then per delivery: ref, limits, [limit key, count, per ms]*
--- Returns now in ms, then per delivery {ref, event JSON, record JSON or false, workers that died over it, times it was
--- handed back, when it was replayed (ms), why its destination is paused or ''}.
-local lease_ms, token = tonumber(ARGV[2]), ARGV[3]
+-- ARGV: lease token, then per delivery: ref, limits, [limit key, count, per ms]*
+-- Returns {now in ms, per delivery {ref, event JSON, record JSON or false, workers that died over it, times it was handed
+-- back, when it was replayed (ms), why its destination is paused or ''}*, refs to publish}.
+local token = take()
 local HOLDS = prefix .. ':holds'
 local any_holds = redis.call('EXISTS', HOLDS) == 1
-local claimed = {now}
-local at = 4
-
-local function take()
-  at = at + 1
-  return ARGV[at - 1]
-end
+local claimed, leased, left = {}, {}, {}
 
 -- Until when the destination asked to be left alone (Retry-After), or nil.
 local function held(app, destination)
@@ -65,8 +59,8 @@ local function pass(ref, limits)
   return go
 end
 
-while at <= #ARGV do
-  local ref, limits = take(), {}
+local function read_limits()
+  local limits = {}
   for i = 1, tonumber(take()) do
     local key = take()
     limits[i] = {
@@ -76,24 +70,41 @@ while at <= #ARGV do
       per = tonumber(take()),
     }
   end
-  if redis.call('ZREM', WOKEN, ref) == 1 then
+  return limits
+end
+
+-- When a delivery may go, and why its destination is paused or ''.
+local function when(ref, app, destination, limits)
+  local place = app .. '/' .. destination
+  local trouble = trouble_of(place)
+  if trouble and trouble.paused then return now, trouble.why end
+  local go = any_holds and held(app, destination) or (trouble and circuit(place, lease_ms)) or now
+  if go == now and #limits > 0 then go = pass(ref, limits) end
+  return go, ''
+end
+
+local refs, limits_of = {}, {}
+while at < #ARGV do
+  refs[#refs + 1] = take()
+  limits_of[#refs] = read_limits()
+end
+local is_there = scores_of(WOKEN, refs)
+for i, ref in ipairs(refs) do
+  if is_there[i] then
     local _, app, destination, id = parts(ref)
-    local place = app .. '/' .. destination
-    local trouble = trouble_of(place)
-    local paused = trouble and trouble.paused and trouble.why or ''
-    local go = now
-    if paused == '' then
-      go = any_holds and held(app, destination) or (trouble and circuit(place, lease_ms)) or now
-      if go == now and #limits > 0 then go = pass(ref, limits) end
-    end
+    local go, paused = when(ref, app, destination, limits_of[i])
+    left[#left + 1] = ref
     if go > now then
       redis.call('ZADD', OWED, go, ref)
+      leave_place(app .. '/' .. destination)
     else
-      redis.call('ZADD', LEASED, now + lease_ms, token .. '|' .. ref)
+      leased[#leased + 1] = token .. '|' .. ref
       local found = redis.call('HMGET', event_key(app, id), 'event', 'd:' .. destination, 'c:' .. destination,
         'g:' .. destination, 'r:' .. destination)
       claimed[#claimed + 1] = {ref, found[1], found[2], found[3], found[4], found[5], paused}
     end
   end
 end
-return claimed
+remove_all(WOKEN, left)
+add_all(LEASED, now + lease_ms, leased)
+return {now, claimed, woken_ones()}

@@ -1,4 +1,7 @@
 -- Deliveries whose event is gone (deleted by hand, or thrown out by a Redis that evicts): nothing is left to deliver.
--- ARGV: prefix, [token|ref]*
-for i = 2, #ARGV do redis.call('ZREM', LEASED, ARGV[i]) end
-return #ARGV - 1
+-- ARGV: [token|ref]*. Returns the refs to publish.
+while at < #ARGV do
+  local member = take()
+  if redis.call('ZREM', LEASED, member) == 1 then leave_place(place_of(string.match(member, '^[^|]*|(.*)$'))) end
+end
+return woken_ones()

@@ -1,9 +1,8 @@
--- A sign of life: the leases that are still held last longer. ARGV: prefix, lease ms, [token|ref]*
-local held = 0
-for i = 3, #ARGV do
-  if redis.call('ZSCORE', LEASED, ARGV[i]) then
-    redis.call('ZADD', LEASED, now + tonumber(ARGV[2]), ARGV[i])
-    held = held + 1
-  end
+-- A sign of life: the leases that are still held last longer. ARGV: [token|ref]*. Returns how many are still held.
+local members, held = {}, {}
+while at < #ARGV do members[#members + 1] = take() end
+for i, score in ipairs(scores_of(LEASED, members)) do
+  if score then held[#held + 1] = members[i] end
 end
-return held
+add_all(LEASED, now + lease_ms, held)
+return #held
