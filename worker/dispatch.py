@@ -106,7 +106,7 @@ class Dispatcher:
         if owings:
             done = await self._ledger.dispatch(owings)
             report.repeated = done.repeated
-            report.owed = sum(len(owing.refs) for owing in owings)
+            report.owed = sum(owing.owed for owing in owings)
             report.skipped = sum(len(owing.skipped) for owing in owings)
             if done.woken:
                 await self._publish(done.woken)
@@ -182,15 +182,16 @@ def why_not(destination: Destination) -> tuple[Outcome, Reason, str] | None:
 
 
 def plan(entry: str, event: Event, app: App, now: float) -> Owing:
-    """What is owed for one event: a reference per enabled destination, a result at once for each that is skipped."""
-    refs: list[str] = []
+    """What is owed for one event to each enabled destination, and a result at once for each that is skipped."""
+    to: list[str] = []
     skipped: list[tuple[str, bytes, bytes]] = []
     for name, destination in app.destinations.items():
-        delivery = DeliveryId(destination.channel, app.name, name, event.id)
         untried = why_not(destination)
         if untried is None:
-            refs.append(str(delivery))
-        else:
-            skipped.append((name, *untried_json(delivery, *untried, at=now)))
-            log.info("delivery.settled", delivery=str(delivery), outcome=untried[0], reason=untried[1])
-    return Owing(entry, event, dump_event(event), tuple(refs), tuple(skipped))
+            to.append(f"{name}={destination.channel}")
+            continue
+        to.append(f"-{name}={destination.channel}")
+        delivery = DeliveryId(destination.channel, app.name, name, event.id)
+        skipped.append((name, *untried_json(delivery, *untried, at=now)))
+        log.info("delivery.settled", delivery=str(delivery), outcome=untried[0], reason=untried[1])
+    return Owing(entry, event, dump_event(event), " ".join(to), len(to) - len(skipped), tuple(skipped))

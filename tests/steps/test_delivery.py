@@ -301,7 +301,11 @@ async def test_no_record_or_result_shows_a_secret(make_pipeline, event):
     pipeline = make_pipeline()
     await pipeline.send(event())
     report = await pipeline.deliver()
-    kept = [await pipeline.redis.hgetall("t:event:checkout/e1"), await pipeline.all_results(), report.as_result()]
+    kept = [
+        await pipeline.redis.mget("t:event:checkout/e1", "t:record:checkout/ops-room/e1"),
+        await pipeline.all_results(),
+        report.as_result(),
+    ]
     assert "Canary5ecret" not in str(kept) + repr(pipeline.carrier.carried)
     assert "Canary5ecret" in pipeline.carrier.carried[0].headers["Authorization"]
 
@@ -314,7 +318,7 @@ async def test_batches_of_any_size_settle_whole(make_pipeline, event, count):
     await pipeline.deliver()
     results = await pipeline.all_results()
     assert sorted(each["event_id"] for each in results) == sorted(str(i) for i in range(count))
-    assert orjson.loads(await pipeline.redis.hget("t:event:checkout/0", "d:ops-room"))["outcome"] == "delivered"
+    assert orjson.loads(await pipeline.redis.get("t:record:checkout/ops-room/0"))["outcome"] == "delivered"
 
 
 async def test_a_fast_destination_is_not_slowed_by_its_cap(make_pipeline, event):

@@ -53,9 +53,9 @@ def record(redis, **delivery):
         "status": "firing", "severity": "warning", "message": "", "rule": "", "source": "", "tags": {}, "links": [],
         "metric": None, "extra": {},
     }  # fmt: skip
-    fields = {"event": json.dumps(event), "at": 1_795_000_000_000, "entry": "5-0", "to": "ops-room=hipchat"}
-    told = {"d:ops-room": json.dumps(delivery)} if delivery else {}
-    redis.hset("bellhop:event:checkout/e1", mapping=fields | told)
+    redis.set("bellhop:event:checkout/e1", f"5-0\t1795000000000\tfk\tops-room=hipchat\n{json.dumps(event)}")
+    if delivery:
+        redis.set("bellhop:record:checkout/ops-room/e1", json.dumps(delivery))
     redis.zadd("bellhop:recent", {"checkout/e1": 1})
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+import hiredis
 import redis
 import redis.asyncio
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import AuthenticationError, RedisError
@@ -33,7 +35,41 @@ What is retried may run twice when its answer was lost, a pipeline as a whole: s
 def async_redis(url: str, **options: Any) -> redis.asyncio.Redis:
     """A client for the event loop; bytes in, bytes out. `options` go before the defaults, as redis-py names them."""
     _checked(url)
-    return redis.asyncio.Redis.from_url(url, **(_options() | {"retry": AsyncRetry(_backoff(), RETRIES)} | options))
+    client = redis.asyncio.Redis.from_url(url, **(_options() | {"retry": AsyncRetry(_backoff(), RETRIES)} | options))
+    pool = client.connection_pool
+    pool.connection_class = _PACKING.get(pool.connection_class, pool.connection_class)
+    return client
+
+
+class _Packing:
+    """Packs commands in C, as redis-py's own blocking connections do; its asyncio ones have only the slow way.
+
+    A script's call over a batch has thousands of arguments: a twentieth of a worker's processor time.
+    """
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        """The command as Redis reads it; its name may hold spaces (`SCRIPT LOAD`)."""
+        name = args[0].split() if isinstance(args[0], bytes) else args[0].encode().split()
+        return [hiredis.pack_command((*name, *args[1:]))]
+
+
+class _PackingConnection(_Packing, Connection):
+    pass
+
+
+class _PackingTlsConnection(_Packing, SSLConnection):
+    pass
+
+
+class _PackingSocketConnection(_Packing, UnixDomainSocketConnection):
+    pass
+
+
+_PACKING: dict[Any, Any] = {
+    Connection: _PackingConnection,
+    SSLConnection: _PackingTlsConnection,
+    UnixDomainSocketConnection: _PackingSocketConnection,
+}
 
 
 def sync_redis(url: str, **options: Any) -> redis.Redis:

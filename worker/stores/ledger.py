@@ -34,7 +34,10 @@ class Owing:
     entry: str
     event: Event
     raw: bytes
-    refs: tuple[str, ...]
+    to: str
+    """Whom it goes to, in the settings' order: `ops-room=hipchat`, and `-pager=pagerduty` for one that gets nothing."""
+    owed: int
+    """How many deliveries that makes."""
     skipped: tuple[tuple[str, bytes, bytes], ...] = ()
     """(destination, record, result) for each that gets nothing."""
 
@@ -141,7 +144,7 @@ class Ledger:
         args: list[Any] = [REPEAT_MS, self._token(), GROUP, self._limits.rejected_kept, len(owings)]
         for owing in owings:
             event = owing.event
-            args += (owing.entry, event.app, event.id, owing.raw, _flag(event) + line_of(event), _to(owing.refs))
+            args += (owing.entry, event.app, event.id, owing.raw, _flag(event) + line_of(event), owing.to)
             args.append(len(owing.skipped))
             args += itertools.chain.from_iterable(owing.skipped)
         woken, superseded, repeated = await self._run("dispatch", args)
@@ -159,21 +162,26 @@ class Ledger:
             args += (ref, len(limits))
             for limit in limits:
                 args += (limit.key, limit.count, int(limit.per_s * 1000) + self._limits.slack_ms)
-        now, found, woken = await self._run("claim", args)
-        return now / 1000, [_claim(token, row) for row in found], _texts(woken)
+        now, refs, kept, marks, paused, woken = await self._run("claim", args)
+        leases = (f"{token}|{ref.decode()}" for ref in refs)
+        rows = zip(leases, kept[::2], kept[1::2], marks, paused, strict=True)
+        return now / 1000, [_claim(*row) for row in rows], _texts(woken)
 
     async def load(self, leases: Sequence[str]) -> list[Claim]:
         """What belongs to leases that are held already."""
+        if not leases:
+            return []
         refs = [lease.split("|", 1)[1] for lease in leases]
         pipe = self._redis.pipeline(transaction=False)
         for ref in refs:
             _, app, destination, event_id = ref.split("/", 3)
-            names = ["event", *(f"{kind}:{destination}" for kind in "dcgr")]
-            pipe.hmget(f"{self._prefix}:event:{app}/{event_id}", names)
-        rows = await pipe.execute()
+            names = (f"event:{app}/{event_id}", f"record:{app}/{destination}/{event_id}")
+            pipe.mget([f"{self._prefix}:{name}" for name in names])
+        pipe.hmget(f"{self._prefix}:marks", refs)
+        *kept, marks = await pipe.execute()
         return [
-            _claim(lease.split("|", 1)[0], (ref.encode(), *row))
-            for lease, ref, row in zip(leases, refs, rows, strict=True)
+            _claim(lease, event, record, mark)
+            for lease, (event, record), mark in zip(leases, kept, marks, strict=True)
         ]
 
     async def settle(self, settlements: Sequence[Settlement]) -> Settled:
@@ -249,24 +257,16 @@ _NAMES = ("dispatch", "claim", "settle", "wake", "renew", "release", "drop", "re
 
 def _script(redis: Redis, name: str) -> AsyncScript:
     folder = files("worker.stores") / "scripts"
-    text = "".join((folder / f"{part}.lua").read_text("utf-8") for part in ("common", "places", "troubles", name))
-    return redis.register_script(text)
+    parts = ("common", "places", "lines", "troubles", name)
+    return redis.register_script("".join((folder / f"{part}.lua").read_text("utf-8") for part in parts))
 
 
-def _claim(token: str, row: Sequence[Any]) -> Claim:
-    """From what the claim script returns of one delivery; `load` has no word on its destination."""
-    ref, event, record, deaths, handed_back, replayed, *paused = row
-    text = ref.decode()
-    return Claim(
-        ref=text,
-        lease=f"{token}|{text}",
-        event=event,
-        record=record,
-        deaths=int(deaths or 0),
-        handed_back=int(handed_back or 0),
-        replayed_ms=int(replayed or 0),
-        paused=paused[0].decode() if paused else "",
-    )
+def _claim(lease: str, stored: bytes | None, record: bytes | None, marks: bytes | None, paused: bytes = b"") -> Claim:
+    """From what Redis keeps of one delivery; claiming knows besides whether its destination is paused."""
+    deaths, handed_back, replayed_ms = (int(mark) for mark in marks.split()) if marks else (0, 0, 0)
+    event = stored.partition(b"\n")[2] if stored else None
+    ref = lease.partition("|")[2]
+    return Claim(ref, lease, event, record, deaths, handed_back, replayed_ms, paused.decode())
 
 
 def _flag(event: Event) -> str:
@@ -289,12 +289,6 @@ def _more(one: Settlement) -> bytes:
         "dead": one.dead,
     }
     return orjson.dumps({name: value for name, value in more.items() if value})
-
-
-def _to(refs: Sequence[str]) -> str:
-    """Whom an event is owed to, for those who read its record: `ops-room=hipchat pager=pagerduty`."""
-    parts = (ref.split("/", 3) for ref in refs)
-    return " ".join(f"{destination}={channel}" for channel, _, destination, _ in parts)
 
 
 def _texts(values: list[bytes]) -> list[str]:

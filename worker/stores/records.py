@@ -56,8 +56,7 @@ class Records:
     async def find(self, event_id: str, apps: Iterable[str]) -> list[EventRecord]:
         """The records of an event's id, which may have been used by several of `apps`."""
         names = list(apps)
-        found = await self._load([f"{name}/{event_id}".encode() for name in names])
-        return [record for record in found if record is not None]
+        return await self._load([f"{name}/{event_id}".encode() for name in names])
 
     async def latest(self, app: str | None = None) -> AsyncIterator[EventRecord]:
         """Records, newest first; those of one app where it is named."""
@@ -66,8 +65,7 @@ class Records:
             start += PAGE
             wanted = [name for name in names if app is None or name.startswith(f"{app}/".encode())]
             for record in await self._load(wanted):
-                if record is not None:
-                    yield record
+                yield record
 
     async def results(self, after: str, block_ms: int, at_most: int = 500) -> list[tuple[str, dict[str, Any]]]:
         """(entry id, result) of what was settled after entry `after`, as soon as there is any."""
@@ -101,23 +99,45 @@ class Records:
         found: Any = await self._redis.zrevrange(f"{self._prefix}:recent", start, start + PAGE - 1)
         return list(found)
 
-    async def _load(self, names: Sequence[bytes]) -> list[EventRecord | None]:
-        pipe = self._redis.pipeline(transaction=False)
-        for name in names:
-            pipe.hgetall(f"{self._prefix}:event:".encode() + name)
-        return [_record(fields) for fields in await pipe.execute()]
+    async def _load(self, names: Sequence[bytes]) -> list[EventRecord]:
+        if not names:
+            return []
+        stored: Any = await self._redis.mget([f"{self._prefix}:event:".encode() + name for name in names])
+        found = [(name.decode(), _kept(raw)) for name, raw in zip(names, stored, strict=True) if raw]
+        keys = [_record_key(self._prefix, name, destination) for name, kept in found for destination, _ in kept.to]
+        records: Any = await self._redis.mget(keys) if keys else ()
+        told = iter(records)
+        return [_record(kept, [next(told) for _ in kept.to]) for _, kept in found]
 
 
-def _record(fields: dict[bytes, bytes]) -> EventRecord | None:
-    if b"event" not in fields:
-        return None
-    event = load_event(fields[b"event"])
-    # In the settings' order: whom it is owed to, then who was skipped.
-    to = dict(pair.split("=", 1) for pair in fields.get(b"to", b"").decode().split())
-    told = {key[2:].decode(): orjson.loads(value) for key, value in fields.items() if key.startswith(b"d:")}
-    names = [*to, *(name for name in told if name not in to)]
-    deliveries = tuple(_delivery(event, name, to.get(name, ""), told.get(name)) for name in names)
-    return EventRecord(event, float(fields[b"at"]) / 1000, deliveries)
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An event as the ledger keeps it: when it came (epoch seconds), and (destination, channel) of whom it went to."""
+
+    event: Event
+    at: float
+    to: tuple[tuple[str, str], ...]
+
+
+def _kept(raw: bytes) -> _Kept:
+    """Apart again what worker/stores/scripts/dispatch.lua put together."""
+    head, _, event = raw.partition(b"\n")
+    _, at, _, to = head.decode().split("\t")
+    pairs = (pair.removeprefix("-").split("=", 1) for pair in to.split())
+    return _Kept(load_event(event), float(at) / 1000, tuple((name, channel) for name, channel in pairs))
+
+
+def _record_key(prefix: str, name: str, destination: str) -> str:
+    app, _, event_id = name.partition("/")
+    return f"{prefix}:record:{app}/{destination}/{event_id}"
+
+
+def _record(kept: _Kept, told: Sequence[bytes | None]) -> EventRecord:
+    deliveries = tuple(
+        _delivery(kept.event, name, channel, orjson.loads(record) if record else None)
+        for (name, channel), record in zip(kept.to, told, strict=True)
+    )
+    return EventRecord(kept.event, kept.at, deliveries)
 
 
 def _delivery(event: Event, name: str, channel: str, told: dict[str, Any] | None) -> DeliveryRecord:

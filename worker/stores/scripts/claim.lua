@@ -1,8 +1,8 @@
 -- Woken deliveries become leased. What is not there to be moved is skipped, so a message that comes twice does
 -- nothing. What its destination may not take yet goes back to be owed.
 -- ARGV: lease token, then per delivery: ref, limits, [limit key, count, per ms]*
--- Returns {now in ms, per delivery {ref, event JSON, record JSON or false, workers that died over it, times it was handed
--- back, when it was replayed (ms), why its destination is paused or ''}*, refs to publish}.
+-- Returns {now in ms, refs, [event as it is stored, record JSON or false]* of them, their marks or false, why their
+-- destinations are paused or '', refs to publish}.
 local token = take()
 local HOLDS = prefix .. ':holds'
 local any_holds = redis.call('EXISTS', HOLDS) == 1
@@ -88,23 +88,22 @@ while at < #ARGV do
   refs[#refs + 1] = take()
   limits_of[#refs] = read_limits()
 end
-local is_there = scores_of(WOKEN, refs)
+local is_there, keys, paused = ask_in_chunks('ZMSCORE', WOKEN, refs), {}, {}
 for i, ref in ipairs(refs) do
   if is_there[i] then
     local _, app, destination, id = parts(ref)
-    local go, paused = when(ref, app, destination, limits_of[i])
+    local go, why = when(ref, app, destination, limits_of[i])
     left[#left + 1] = ref
     if go > now then
       redis.call('ZADD', OWED, go, ref)
       leave_place(app .. '/' .. destination)
     else
-      leased[#leased + 1] = token .. '|' .. ref
-      local found = redis.call('HMGET', event_key(app, id), 'event', 'd:' .. destination, 'c:' .. destination,
-        'g:' .. destination, 'r:' .. destination)
-      claimed[#claimed + 1] = {ref, found[1], found[2], found[3], found[4], found[5], paused}
+      leased[#leased + 1], claimed[#claimed + 1], paused[#paused + 1] = token .. '|' .. ref, ref, why
+      keys[#keys + 1], keys[#keys + 2] = event_key(app, id), record_key(app, destination, id)
     end
   end
 end
 remove_all(WOKEN, left)
 add_all(LEASED, now + lease_ms, leased)
-return {now, claimed, woken_ones()}
+local kept, marks = ask_in_chunks('MGET', nil, keys), ask_in_chunks('HMGET', MARKS, claimed)
+return {now, claimed, kept, marks, paused, woken_ones()}

@@ -24,16 +24,21 @@ local function event_key(app, event_id)
   return prefix .. ':event:' .. app .. '/' .. event_id
 end
 
+-- What is kept of an event: `entry at line to`, separated by tabs, a new line, and the event's JSON.
+local function header(stored)
+  return string.match(stored, '^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\n]*)\n')
+end
+
+local function record_key(app, destination, event_id)
+  return prefix .. ':record:' .. app .. '/' .. destination .. '/' .. event_id
+end
+
 local function parts(ref)
   return string.match(ref, '^([^/]*)/([^/]*)/([^/]*)/(.*)$')
 end
 
 local function place_of(ref)
   return string.match(ref, '^[^/]*/([^/]*/[^/]*)/')
-end
-
-local function line_key(place, digest)
-  return prefix .. ':line:' .. place .. '/' .. digest
 end
 
 -- One command for many arguments; as few calls as may be is what makes the scripts fast.
@@ -43,14 +48,20 @@ local function call_in_chunks(command, key, arguments, step)
   end
 end
 
--- The scores of `members`, false for those that are not there.
-local function scores_of(key, members)
-  local scores = {}
-  for first = 1, #members, CHUNK do
-    local found = redis.call('ZMSCORE', key, unpack(members, first, math.min(first + CHUNK - 1, #members)))
-    for i = 1, #found do scores[#scores + 1] = found[i] end
+-- What `command` answers for all of `arguments`, false for what is not there. `key` is nil for MGET.
+local function ask_in_chunks(command, key, arguments)
+  local answers = {}
+  for first = 1, #arguments, CHUNK do
+    local last = math.min(first + CHUNK - 1, #arguments)
+    local found
+    if key then
+      found = redis.call(command, key, unpack(arguments, first, last))
+    else
+      found = redis.call(command, unpack(arguments, first, last))
+    end
+    for i = 1, last - first + 1 do answers[first + i - 1] = found[i] end
   end
-  return scores
+  return answers
 end
 
 local function add_all(key, score, members)
@@ -63,4 +74,18 @@ end
 
 local function remove_all(key, members)
   call_in_chunks('ZREM', key, members, 1)
+end
+
+-- What is not in the usual life of a delivery, by reference: how many workers died over it, how often it was handed
+-- back, when it was replayed (ms). Most deliveries have no marks.
+local MARKS = prefix .. ':marks'
+
+local function read_marks(raw)
+  local deaths, back, replayed = string.match(raw or '', '^(%d+) (%d+) (%d+)$')
+  return tonumber(deaths or 0), tonumber(back or 0), tonumber(replayed or 0)
+end
+
+local function mark(ref, deaths, back, replayed)
+  if deaths + back + replayed == 0 then return redis.call('HDEL', MARKS, ref) end
+  redis.call('HSET', MARKS, ref, string.format('%d %d %.0f', deaths, back, replayed))
 end

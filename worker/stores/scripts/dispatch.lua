@@ -2,16 +2,18 @@
 -- is always in the stream or in the ledger.
 -- ARGV: repeat ms, lease token, group, rejected kept, events, then per event:
 --   entry, app, event id, event JSON, flag (f firing | c firing, critical | r resolved) and line digest,
---   `to` (destination=channel …), skipped, [destination, record JSON, result JSON]*
+--   `to` (destination=channel …, `-destination=channel` where it is skipped), skipped,
+--   [destination, record JSON, result JSON]*
 -- Returns {woken refs, superseded `token|ref`s, ids of repeated events}.
 local repeat_ms, token, group, rejected_kept = tonumber(take()), take(), take(), take()
-local superseded, repeated, entries, recent = {}, {}, {}, {}
+local superseded, repeated, entries, recent, alive = {}, {}, {}, {}, {}
 local RESOLVED = prefix .. ':resolved'
 local any_resolved = redis.call('EXISTS', RESOLVED) == 1
 
 -- What the producer sent, where it is still on the stream; rejected events are kept as they came (64 KiB of them).
-local function as_sent(entry, event)
-  local found = string.find(entry, '^%d+%-%d+$') and redis.call('XRANGE', prefix .. ':events', entry, entry)[1]
+local function as_sent(row)
+  local event = row.event
+  local found = string.find(row.entry, '^%d+%-%d+$') and redis.call('XRANGE', prefix .. ':events', row.entry, row.entry)[1]
   for i = 1, found and #found[2] or 0, 2 do
     if found[2][i] == 'event' then event = found[2][i + 1] end
   end
@@ -37,98 +39,124 @@ end
 -- A "resolved" that comes while its "firing" is still owed takes its place: nobody is paged for what is over.
 -- The dispatcher holds the firing one under a lease until it has written its result.
 local function supersede(line, place)
-  for _, item in ipairs(redis.call('LRANGE', line, 0, -2)) do
+  for _, item in ipairs({heads[line], unpack(redis.call('LRANGE', line_key(line), 0, -2))}) do
     local ref = string.sub(item, 2)
     if string.sub(item, 1, 1) == 'f' and take_back(ref, place) then hold(ref, place) end
   end
 end
 
 -- Whether a "resolved" that came later was dispatched already (another worker was faster, or this entry was taken over
--- from one that died): then the firing one is over, and must not be told after it. The hash exists while any is known.
-local function overtaken(entry, app, digest, resolved)
+-- from one that died): then the firing one is over, and must not be told after it. The key RESOLVED is there while any is.
+local function overtaken(row)
+  local resolved = row.flag == 'r'
   if not (any_resolved or resolved) then return false end
-  local ms, sequence = string.match(entry, '^(%d+)%-(%d+)$')
+  local ms, sequence = string.match(row.entry, '^(%d+)%-(%d+)$')
   if not ms then return false end
-  local key = RESOLVED .. ':' .. app .. '/' .. digest
+  local key = RESOLVED .. ':' .. row.app .. '/' .. row.digest
   local last = redis.call('GET', key)
   local last_ms, last_sequence = string.match(last or '0-0', '^(%d+)%-(%d+)$')
   ms, sequence, last_ms, last_sequence = tonumber(ms), tonumber(sequence), tonumber(last_ms), tonumber(last_sequence)
   local older = ms < last_ms or (ms == last_ms and sequence < last_sequence)
   if resolved and not older then
-    redis.call('SET', key, entry, 'PX', repeat_ms)
+    redis.call('SET', key, row.entry, 'PX', repeat_ms)
     redis.call('SET', RESOLVED, 1, 'PX', repeat_ms)
     any_resolved = true
   end
   return not resolved and older
 end
 
--- Another of the same condition stands before it. One whose event is gone (thrown out by a Redis that evicts) does not.
-local function is_behind(line, ref)
-  local head = redis.call('LINDEX', line, 0)
-  while head and string.sub(head, 2) ~= ref do
+-- Whether somebody stands in the line. One whose event is gone (thrown out by a Redis that evicts) does not.
+local function is_taken(line, place)
+  local head = head_of(line)
+  while head do
     local _, app, _, id = parts(string.sub(head, 2))
-    if redis.call('EXISTS', event_key(app, id)) == 1 then return true end
-    redis.call('LPOP', line)
-    head = redis.call('LINDEX', line, 0)
+    local key = event_key(app, id)
+    if alive[key] or redis.call('EXISTS', key) == 1 then return true end
+    next_in_line(line, place)
+    head = head_of(line)
   end
   return false
 end
 
-local function owe(ref, place, digest, flag)
-  local line = line_key(place, digest)
-  local length = redis.call('RPUSH', line, (flag == 'r' and 'r' or 'f') .. ref)
-  if length > 1 and is_behind(line, ref) then
-    wait(ref)
-    if flag == 'r' then supersede(line, place) end
-  else
-    enter(ref, place, flag ~= 'f')
+local function owe(ref, place, line, flag)
+  local item = (flag == 'r' and 'r' or 'f') .. ref
+  if not is_taken(line, place) then
+    set_head(line, item)
+    return enter(ref, place, flag ~= 'f')
+  end
+  redis.call('RPUSH', line_key(line), item)
+  wait(ref)
+  if flag == 'r' then supersede(line, place) end
+end
+
+local function note_repeated(row, seen_entry)
+  repeated[#repeated + 1] = row.app .. '/' .. row.id
+  redis.call('XADD', prefix .. ':rejected', 'MAXLEN', '~', rejected_kept, '*', 'event', as_sent(row),
+    'entry', row.entry, 'error',
+    'id: was seen before, on entry ' .. seen_entry .. '; an id counts once in 24 hours, so nothing is delivered again')
+end
+
+local function write(row)
+  local head = row.entry .. '\t' .. now .. '\t' .. row.flag .. row.digest .. '\t' .. row.to .. '\n'
+  redis.call('SET', row.key, head .. row.event, 'PX', retention_ms)
+  alive[row.key] = row.entry
+  recent[#recent + 1] = row.app .. '/' .. row.id
+  for _, each in ipairs(row.skipped) do
+    redis.call('SET', record_key(row.app, each[1], row.id), each[2], 'PX', retention_ms)
+    redis.call('XADD', prefix .. ':results', 'MAXLEN', '~', results_kept, '*', 'result', each[3])
   end
 end
 
-local function write(key, entry, event, line, to)
-  redis.call('HSET', key, 'event', event, 'entry', entry, 'at', now, 'line', line, 'to', to)
-  redis.call('PEXPIRE', key, retention_ms)
-end
-
-local function note_repeated(app, id, entry, seen, event)
-  repeated[#repeated + 1] = app .. '/' .. id
-  redis.call('XADD', prefix .. ':rejected', 'MAXLEN', '~', rejected_kept, '*', 'event', as_sent(entry, event),
-    'entry', entry, 'error',
-    'id: was seen before, on entry ' .. seen .. '; an id counts once in 24 hours, so nothing is delivered again')
-end
-
-local function write_skipped(key, fresh)
-  for _ = 1, tonumber(take()) do
-    local destination, record, result = take(), take(), take()
-    if fresh then
-      redis.call('HSET', key, 'd:' .. destination, record)
-      redis.call('XADD', prefix .. ':results', 'MAXLEN', '~', results_kept, '*', 'result', result)
-    end
+-- An id that is used again, a day later: what its deliveries were then must not count for those that come now.
+local function forget(row)
+  for _, each in ipairs(row.places) do
+    local _, app, destination, id = parts(each[1])
+    redis.call('DEL', record_key(app, destination, id))
+    redis.call('HDEL', MARKS, each[1])
+    redis.call('ZREM', prefix .. ':dead', each[1])
   end
 end
 
-for _ = 1, tonumber(take()) do
-  local entry, app, id, event, line, to = take(), take(), take(), take(), take(), take()
-  local flag, digest = string.sub(line, 1, 1), string.sub(line, 2)
-  local key = event_key(app, id)
-  local seen = redis.call('HMGET', key, 'entry', 'at')
-  local fresh = not seen[1] or now - seen[2] >= repeat_ms
-  if fresh then
-    local over = overtaken(entry, app, digest, flag == 'r')
-    if seen[1] then redis.call('DEL', key) end
-    write(key, entry, event, line, to)
-    recent[#recent + 1] = app .. '/' .. id
-    for destination, channel in string.gmatch(to, '([^ =]+)=([^ ]+)') do
-      local place = app .. '/' .. destination
-      local ref = channel .. '/' .. place .. '/' .. id
-      if over then hold(ref, place) else owe(ref, place, digest, flag) end
+local function read_row()
+  local row = {entry = take(), app = take(), id = take(), event = take()}
+  local line = take()
+  row.flag, row.digest, row.to = string.sub(line, 1, 1), string.sub(line, 2), take()
+  row.key, row.skipped, row.places = event_key(row.app, row.id), {}, {}
+  for i = 1, tonumber(take()) do row.skipped[i] = {take(), take(), take()} end
+  for destination, channel in string.gmatch(' ' .. row.to, ' ([^- =][^ =]*)=([^ ]+)') do
+    local place = row.app .. '/' .. destination
+    row.places[#row.places + 1] = {channel .. '/' .. place .. '/' .. row.id, place, place .. '/' .. row.digest}
+  end
+  return row
+end
+
+local rows, keys, wanted_places, wanted_lines = {}, {}, {}, {}
+for i = 1, tonumber(take()) do
+  local row = read_row()
+  rows[i], keys[i] = row, row.key
+  for _, each in ipairs(row.places) do
+    wanted_places[#wanted_places + 1], wanted_lines[#wanted_lines + 1] = each[2], each[3]
+  end
+end
+look_up_places(wanted_places)
+look_up_lines(wanted_lines)
+local stored = ask_in_chunks('MGET', nil, keys)
+
+for i, row in ipairs(rows) do
+  local seen_entry, seen_at = alive[row.key], now
+  if stored[i] and not seen_entry then seen_entry, seen_at = header(stored[i]) end
+  if not seen_entry or now - seen_at >= repeat_ms then
+    local over = overtaken(row)
+    if stored[i] then forget(row) end
+    write(row)
+    for _, each in ipairs(row.places) do
+      if over then hold(each[1], each[2]) else owe(each[1], each[2], each[3], row.flag) end
     end
-  elseif seen[1] ~= entry then
+  elseif seen_entry ~= row.entry then
     -- The same entry once more is only a message that came twice; another entry is a producer's repetition.
-    note_repeated(app, id, entry, seen[1], event)
+    note_repeated(row, seen_entry)
   end
-  write_skipped(key, fresh)
-  if string.find(entry, '^%d+%-%d+$') then entries[#entries + 1] = entry end
+  if string.find(row.entry, '^%d+%-%d+$') then entries[#entries + 1] = row.entry end
 end
 
 add_all(prefix .. ':recent', now, recent)
@@ -138,4 +166,5 @@ if #entries > 0 then
   redis.pcall('XACK', prefix .. ':events', group, unpack(entries))
   redis.call('XDEL', prefix .. ':events', unpack(entries))
 end
+write_lines()
 return {woken_ones(), superseded, repeated}

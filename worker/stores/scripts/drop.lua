@@ -2,6 +2,10 @@
 -- ARGV: [token|ref]*. Returns the refs to publish.
 while at < #ARGV do
   local member = take()
-  if redis.call('ZREM', LEASED, member) == 1 then leave_place(place_of(string.match(member, '^[^|]*|(.*)$'))) end
+  local ref = string.match(member, '^[^|]*|(.*)$')
+  if redis.call('ZREM', LEASED, member) == 1 then
+    redis.call('HDEL', MARKS, ref)
+    leave_place(place_of(ref))
+  end
 end
 return woken_ones()

@@ -10,7 +10,7 @@ local function queue_key(place)
 end
 
 -- Learn how many are at these places, in one call.
-local function look_up(wanted)
+local function look_up_places(wanted)
   local unknown = {}
   for _, place in ipairs(wanted) do
     if not busy[place] then
@@ -18,15 +18,11 @@ local function look_up(wanted)
       unknown[#unknown + 1], places[#places + 1] = place, place
     end
   end
-  for first = 1, #unknown, CHUNK do
-    local last = math.min(first + CHUNK - 1, #unknown)
-    local found = redis.call('HMGET', BUSY, unpack(unknown, first, last))
-    for i = first, last do busy[unknown[i]] = tonumber(found[i - first + 1] or '0') end
-  end
+  for i, count in ipairs(ask_in_chunks('HMGET', BUSY, unknown)) do busy[unknown[i]] = tonumber(count or '0') end
 end
 
 local function change(place, by)
-  if not busy[place] then look_up({place}) end
+  if not busy[place] then look_up_places({place}) end
   busy[place] = math.max(0, busy[place] + by)
   touched[place] = true
 end
@@ -50,7 +46,7 @@ end
 
 -- A delivery may be worked on now: it is woken, or it queues.
 local function enter(ref, place, urgent)
-  if not busy[place] then look_up({place}) end
+  if not busy[place] then look_up_places({place}) end
   if busy[place] >= cap then return enqueue(ref, place, urgent) end
   change(place, 1)
   wake(ref)

@@ -5,10 +5,10 @@ while at < #ARGV do
   local member = take()
   if redis.call('ZREM', LEASED, member) == 1 then
     local ref = string.match(member, '^[^|]*|(.*)$')
-    local _, app, destination, id = parts(ref)
-    redis.call('HINCRBY', event_key(app, id), 'g:' .. destination, 1)
+    local deaths, back, replayed = read_marks(redis.call('HGET', MARKS, ref))
+    mark(ref, deaths, back + 1, replayed)
     redis.call('ZADD', OWED, now, ref)
-    leave_place(app .. '/' .. destination)
+    leave_place(place_of(ref))
   end
 end
 return woken_ones()

@@ -6,17 +6,24 @@ local replayed = 0
 while at < #ARGV do
   local ref, line = take(), take()
   local _, app, destination, id = parts(ref)
-  local place, key = app .. '/' .. destination, event_key(app, id)
-  if redis.call('EXISTS', key) == 1 and redis.call('ZREM', prefix .. ':dead', ref) == 1 then
-    local before = redis.call('HGET', key, 'd:' .. destination)
-    if before then redis.call('HSET', key, 'h:' .. destination, before) end
-    redis.call('HDEL', key, 'd:' .. destination, 'c:' .. destination, 'g:' .. destination)
-    redis.call('HSET', key, 'r:' .. destination, now)
-    redis.call('PEXPIRE', key, retention_ms)
-    local flag = string.sub(line, 1, 1)
-    local length = redis.call('RPUSH', line_key(place, string.sub(line, 2)), (flag == 'r' and 'r' or 'f') .. ref)
+  local place, key, digest = app .. '/' .. destination, record_key(app, destination, id), string.sub(line, 2)
+  if redis.call('EXISTS', event_key(app, id)) == 1 and redis.call('ZREM', prefix .. ':dead', ref) == 1 then
+    if redis.call('EXISTS', key) == 1 then
+      redis.call('RENAME', key, prefix .. ':earlier:' .. app .. '/' .. destination .. '/' .. id)
+    end
+    mark(ref, 0, 0, now)
+    redis.call('PEXPIRE', event_key(app, id), retention_ms)
     replayed = replayed + 1
-    if length == 1 then enter(ref, place, flag ~= 'f') else wait(ref) end
+    local flag, name = string.sub(line, 1, 1), place .. '/' .. digest
+    local item = (flag == 'r' and 'r' or 'f') .. ref
+    if head_of(name) then
+      redis.call('RPUSH', line_key(name), item)
+      wait(ref)
+    else
+      set_head(name, item)
+      enter(ref, place, flag ~= 'f')
+    end
   end
 end
+write_lines()
 return {woken_ones(), replayed}

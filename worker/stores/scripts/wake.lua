@@ -23,10 +23,12 @@ for _, member in ipairs(amnesty and {} or due(LEASED)) do
   local _, app, destination, id = parts(ref)
   local place = app .. '/' .. destination
   redis.call('ZREM', LEASED, member)
-  redis.call('HINCRBY', event_key(app, id), 'c:' .. destination, 1)
+  local deaths, back, replayed = read_marks(redis.call('HGET', MARKS, ref))
+  mark(ref, deaths + 1, back, replayed)
   ended[#ended + 1] = ref
-  local line = redis.call('HGET', event_key(app, id), 'line')
-  local head = line and redis.call('LINDEX', line_key(place, string.sub(line, 2)), 0)
+  local stored = redis.call('GET', event_key(app, id))
+  local _, _, line = header(stored or '')
+  local head = line and head_of(place .. '/' .. string.sub(line, 2))
   if head and string.sub(head, 2) ~= ref then
     wait(ref)
     leave_place(place)
@@ -35,9 +37,11 @@ for _, member in ipairs(amnesty and {} or due(LEASED)) do
   end
 end
 
-local probed = {}
-for _, ref in ipairs(due(OWED)) do
-  local place = place_of(ref)
+local probed, now_due, wanted_places = {}, due(OWED), {}
+for i, ref in ipairs(now_due) do wanted_places[i] = place_of(ref) end
+look_up_places(wanted_places)
+for i, ref in ipairs(now_due) do
+  local place = wanted_places[i]
   local trouble = trouble_of(place)
   if trouble and not trouble.paused and trouble.until_ms > now then
     -- Its circuit is open: publishing it would be in vain.
