@@ -146,6 +146,18 @@ def test_status_counts_what_waits(redis):
     assert "deliveries that wait for their next attempt" in bellhop("status").output
 
 
+def test_status_says_what_is_kept_and_what_it_weighs(redis):
+    """An event on record weighs at least what it says, with its deliveries' records; so do the streams."""
+    record(redis, outcome="delivered", attempts=[attempt(1)])
+    redis.xadd("bellhop:results", {"result": "x" * 5000})
+    found = json.loads(bellhop("status", "--json").output)
+    assert found["kept"] == {"events": 1, "results": 1, "rejected": 0, "dead_letters": 0}
+    assert found["kept_bytes"]["events"] > 400
+    assert found["kept_bytes"]["results"] > 5000
+    assert found["kept_bytes"]["rejected"] == 0
+    assert "events on record" in bellhop("status").output
+
+
 def test_doctor_finds_what_would_lose_alerts(redis, monkeypatch):
     """No AOF, an evicting Redis, no worker and a misspelt variable are found, each with what to do."""
     monkeypatch.setenv("BELLHOP_REDISURL", "x")

@@ -22,6 +22,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ALIVE_MS = 30_000
 """A worker reads the stream every second; one that has been silent for longer is likely gone."""
 OLDEST = (6, 2)
+KEPT = {
+    "dead_letters": "dead letters",
+    "events": "events on record",
+    "results": "results kept",
+    "rejected": "rejected events kept",
+}
 
 
 async def gather(redis: Redis) -> dict[str, Any]:
@@ -37,6 +43,7 @@ async def gather(redis: Redis) -> dict[str, Any]:
         "celery_queues": dict(zip((DISPATCH_QUEUE, DELIVER_QUEUE), queues, strict=True)),
         "workers": [row for row in workers if row["idle"] < ALIVE_MS],
         "kept": await Records(redis, prefix).kept(),
+        "kept_bytes": await Records(redis, prefix).weights(),
         "in_trouble": len(await Troubles(redis, prefix).all()),
         "redis_memory_bytes": int(memory["used_memory"]),
         "apps": len(await RedisDestinations(redis, prefix).names()),
@@ -64,13 +71,14 @@ def status(as_json: AsJson = False) -> None:
         ("workers", len(found["workers"])),
         ("apps", found["apps"]),
         ("destinations in trouble", found["in_trouble"]),
-        ("dead letters", found["kept"]["dead_letters"]),
-        ("events on record", found["kept"]["events"]),
-        ("results kept", found["kept"]["results"]),
-        ("rejected events kept", found["kept"]["rejected"]),
+        *((what, _weighed(found, name)) for name, what in KEPT.items()),
         ("Redis memory", f"{found['redis_memory_bytes'] / 2**20:.1f} MiB"),
     ]
     print_table(["WHAT", "NOW"], [(what, str(now)) for what, now in rows])
+
+
+def _weighed(found: dict[str, Any], name: str) -> str:
+    return f"{found['kept'][name]} ({found['kept_bytes'][name] / 2**20:.1f} MiB)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,8 +180,7 @@ class Ledger:
         pipe.hmget(f"{self._prefix}:marks", refs)
         *kept, marks = await pipe.execute()
         return [
-            _claim(lease, event, record, mark)
-            for lease, (event, record), mark in zip(leases, kept, marks, strict=True)
+            _claim(lease, event, record, mark) for lease, (event, record), mark in zip(leases, kept, marks, strict=True)
         ]
 
     async def settle(self, settlements: Sequence[Settlement]) -> Settled:

@@ -13,6 +13,10 @@ from worker.events import load_event
 from worker.models import Event
 
 PAGE: Final = 200
+WEIGHED: Final = 50
+"""How many events are weighed for an estimate of all."""
+KEPT: Final = ("recent", "results", "rejected", "dead")
+KEPT_NAMES: Final = ("events", "results", "rejected", "dead_letters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +97,36 @@ class Records:
         pipe.xlen(f"{self._prefix}:results")
         pipe.xlen(f"{self._prefix}:rejected")
         pipe.zcard(f"{self._prefix}:dead")
-        return dict(zip(("events", "results", "rejected", "dead_letters"), await pipe.execute(), strict=True))
+        return dict(zip(KEPT_NAMES, await pipe.execute(), strict=True))
+
+    async def weights(self) -> dict[str, int]:
+        """What these weigh in Redis, in bytes; events and what was told about them are estimated by the latest."""
+        latest: Any = await self._redis.zrevrange(f"{self._prefix}:recent", 0, WEIGHED - 1)
+        names = [name.decode() for name in latest]
+        keys = [f"event:{name}" for name in names]
+        for name, raw in zip(names, await self._stored(names), strict=True):
+            keys += [_record_key("", name, destination)[1:] for destination, _ in (_kept(raw).to if raw else ())]
+        pipe = self._redis.pipeline(transaction=False)
+        for key in (*KEPT, *keys):
+            pipe.memory_usage(f"{self._prefix}:{key}")
+        recent, results, rejected, dead, *sampled = [int(size or 0) for size in await pipe.execute()]
+        each = sum(sampled) / len(names) if names else 0.0
+        events = int(recent + each * (await self.kept())["events"])
+        return dict(zip(KEPT_NAMES, (events, results, rejected, dead), strict=True))
+
+    async def _stored(self, names: Sequence[str]) -> list[bytes | None]:
+        if not names:
+            return []
+        stored: Any = await self._redis.mget([f"{self._prefix}:event:{name}" for name in names])
+        return list(stored)
 
     async def _page(self, start: int) -> list[bytes]:
         found: Any = await self._redis.zrevrange(f"{self._prefix}:recent", start, start + PAGE - 1)
         return list(found)
 
     async def _load(self, names: Sequence[bytes]) -> list[EventRecord]:
-        if not names:
-            return []
-        stored: Any = await self._redis.mget([f"{self._prefix}:event:".encode() + name for name in names])
-        found = [(name.decode(), _kept(raw)) for name, raw in zip(names, stored, strict=True) if raw]
+        texts = [name.decode() for name in names]
+        found = [(name, _kept(raw)) for name, raw in zip(texts, await self._stored(texts), strict=True) if raw]
         keys = [_record_key(self._prefix, name, destination) for name, kept in found for destination, _ in kept.to]
         records: Any = await self._redis.mget(keys) if keys else ()
         told = iter(records)
