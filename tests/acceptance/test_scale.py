@@ -57,7 +57,7 @@ def test_a_vendor_that_hangs_delays_nobody_else(another, vendors):
     with deployment.worker("crowded") as worker:
         worker.wait_for(READY)
         deployment.send(*({"app": "hung", "title": f"{i}", "dedup_key": f"{i}"} for i in range(600)))
-        vendors.wait_for(100, "hung", "hipchat")
+        vendors.wait_for(50, "hung", "hipchat")
         # When
         for turn in range(5):
             deployment.send({"app": "lively", "title": f"{turn}", "dedup_key": f"{turn}"})
