@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
+import struct
 import tracemalloc
 from contextlib import suppress
 
@@ -14,6 +16,7 @@ from aiohttp.test_utils import TestServer
 
 from worker.messages import Failure, HttpPost
 from worker.transports.http import MAX_BODY_BYTES
+from worker.transports.http_request import AT_ONCE_BYTES
 from worker.transports.tls import Contexts
 
 SECRET = "s3cr3t-t0ken"
@@ -109,6 +112,151 @@ async def test_connection_is_kept_alive(carrier, serve):
         await carrier.carry(post(server.make_url("/")))
 
     assert len(set(peers)) == 1
+
+
+@pytest.mark.parametrize("status", [204, 200, 503])
+async def test_connection_is_used_again_whatever_the_answer(carrier, listen, status):
+    """After an answer without a body (204) and after one that was read whole, the next request takes the connection."""
+    connections, requests = [], []
+
+    async def handler(reader, writer):
+        connections.append(writer)
+        body = b"" if status == 204 else b"Content-Length: 2\r\n"
+        while True:
+            requests.append(await reader.readuntil(b"{}"))
+            writer.write(b"HTTP/1.1 %d X\r\n%b\r\n%b" % (status, body, b"ok" if body else b""))
+
+    async with listen(handler) as port:
+        replies = [await carrier.carry(post(f"http://127.0.0.1:{port}/")) for _ in range(3)]
+
+    assert [reply.status for reply in replies] == [status] * 3
+    assert (len(connections), len(requests)) == (1, 3)
+
+
+async def test_connection_with_a_rest_in_it_is_not_used_again(carrier, listen):
+    """Where of an answer only 64 KiB are read, the next request gets a connection of its own and its own answer."""
+    connections = []
+
+    async def handler(reader, writer):
+        connections.append(writer)
+        await reader.readuntil(b"{}")
+        size = 2 if len(connections) > 1 else 2 * MAX_BODY_BYTES
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (size, b"x" * size))
+        await reader.read()
+
+    async with listen(handler) as port:
+        replies = [await carrier.carry(post(f"http://127.0.0.1:{port}/")) for _ in range(2)]
+
+    assert [len(reply.body) for reply in replies] == [MAX_BODY_BYTES, 2]
+    assert len(connections) == 2
+
+
+async def test_hundreds_to_one_host_do_not_wait_for_each_other(new_carrier, serve):
+    """A host that answers nobody before all 300 are there answers them: no limit lies below BELLHOP_IN_FLIGHT."""
+    all_there = asyncio.Barrier(300)
+
+    async def handler(_request):
+        await all_there.wait()
+        return web.Response(status=204)
+
+    server = await serve(handler)
+    async with new_carrier(connect_timeout_s=20, total_timeout_s=30) as carrier:
+        replies = await asyncio.gather(*(carrier.carry(post(server.make_url("/"))) for _ in range(300)))
+
+    assert {reply.status for reply in replies} == {204}
+
+
+@pytest.mark.parametrize("size", [0, 1, AT_ONCE_BYTES, AT_ONCE_BYTES + 1, 1_000_000])
+async def test_body_of_any_length_arrives_whole(carrier, listen, size):
+    """Written at once or piece by piece, a body comes with its length and nothing after it, twice in a row."""
+    heads, bodies = [], []
+
+    async def handler(reader, writer):
+        while True:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            bodies.append(await reader.readexactly(size))
+            writer.write(b"HTTP/1.1 204 X\r\n\r\n")
+
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    async with listen(handler, limit=2**20) as port:
+        replies = [await carrier.carry(post(f"http://127.0.0.1:{port}/", body=body)) for _ in range(2)]
+
+    assert [reply.status for reply in replies] == [204, 204]
+    assert bodies == [body, body]
+    assert all(b"\r\nContent-Length: %d\r\n" % size in head for head in heads)
+
+
+async def test_answer_before_the_body_is_read(carrier, listen):
+    """A refusal that comes while a long body is still on its way is the reply, and ends the connection."""
+    ended = asyncio.Event()
+
+    async def handler(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 X\r\nContent-Length: 2\r\n\r\nno")
+        with suppress(ConnectionError):
+            while await reader.read(65_536):
+                pass
+        ended.set()
+
+    async with listen(handler) as port:
+        reply = await carrier.carry(post(f"http://127.0.0.1:{port}/", body=bytes(1_000_000)))
+        await ended.wait()
+
+    assert (reply.status, reply.body) == (413, b"no")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+async def test_nothing_is_sent_twice(carrier, listen, method):
+    """Where a kept connection breaks after the next request, that request stays the only one, whatever its method."""
+    requests = []
+
+    async def handler(reader, writer):
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        await reader.read(2)
+        writer.write(b"HTTP/1.1 204 X\r\n\r\n")
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+
+    async with listen(handler) as port:
+        first = await carrier.carry(post(f"http://127.0.0.1:{port}/"))
+        second = await carrier.carry(post(f"http://127.0.0.1:{port}/", method=method))
+
+    assert (first.status, second.failure) == (204, Failure.NO_ANSWER)
+    assert len(requests) == 2
+
+
+@pytest.mark.parametrize(("method", "length"), [("GET", None), ("POST", b"0"), ("PUT", b"0")])
+async def test_request_without_a_body(carrier, listen, method, length):
+    """Only a method that has a body as a rule says that there is none (RFC 9110 section 8.6)."""
+    heads = []
+
+    async def handler(reader, writer):
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 X\r\n\r\n")
+
+    async with listen(handler) as port:
+        await carrier.carry(post(f"http://127.0.0.1:{port}/", method=method, body=b""))
+
+    lines = dict(line.lower().split(b": ", 1) for line in heads[0].split(b"\r\n")[1:-2])
+    assert lines.get(b"content-length") == length
+    assert b"transfer-encoding" not in lines
+
+
+async def test_own_headers_take_the_place_of_ours(carrier, serve):
+    """A message's header replaces the one that every request has, in whatever case it is written."""
+    seen = []
+
+    async def handler(request):
+        seen.append(request.headers)
+        return web.Response(status=204)
+
+    server = await serve(handler)
+    headers = {"user-agent": "Theirs/1", "ACCEPT": "text/plain", "Content-Type": "application/json"}
+    await carrier.carry(post(server.make_url("/"), headers=headers))
+
+    assert seen[0].getall("User-Agent") == ["Theirs/1"]
+    assert seen[0].getall("Accept") == ["text/plain"]
+    assert seen[0].getall("Host") == [f"127.0.0.1:{server.port}"]
+    assert seen[0].getall("Content-Type") == ["application/json"]
 
 
 async def test_long_body_is_cut(carrier, serve):
@@ -270,6 +418,64 @@ async def test_answer_that_breaks_off(new_carrier, listen, status, failure, hang
         reply = await carrier.carry(post(f"http://127.0.0.1:{port}/"))
 
     assert (reply.status, reply.failure, reply.body) == (status, failure, b"half")
+
+
+@pytest.mark.parametrize(("status", "failure"), [(200, Failure.NO_ANSWER), (503, None)])
+async def test_answer_that_is_reset(carrier, listen, status, failure):
+    """A reset in the middle of an answer is judged as any answer that breaks off."""
+
+    async def handler(reader, writer):
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 100\r\n\r\nhalf" % status)
+        await writer.drain()
+        await asyncio.sleep(0.05)  # so that the client has the beginning
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
+
+    async with listen(handler) as port:
+        reply = await carrier.carry(post(f"http://127.0.0.1:{port}/"))
+
+    assert (reply.status, reply.failure) == (status, failure)
+
+
+@pytest.mark.parametrize("part", [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"HTTP/1.1 200 OK\r\n"])
+async def test_answer_that_drips_ends_in_time(new_carrier, listen, part):
+    """A server that sends a little now and then, of head or body, does not outlast the total time."""
+
+    async def handler(reader, writer):
+        await reader.readuntil(b"{}")
+        writer.write(part)
+        while True:
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+
+    async with listen(handler) as port, new_carrier(total_timeout_s=0.3) as carrier:
+        reply = await carrier.carry(post(f"http://127.0.0.1:{port}/"))
+
+    assert reply.failure is Failure.NO_ANSWER
+
+
+async def test_each_attempt_has_its_own_deadline(new_carrier, listen):
+    """Of attempts that begin one after another, those that hang end and those that are answered between them do not."""
+
+    async def handler(reader, writer):
+        head = await reader.readuntil(b"{}")
+        if b"/hang" in head:
+            await reader.read()
+        writer.write(b"HTTP/1.1 204 X\r\n\r\n")
+
+    async with listen(handler) as port, new_carrier(total_timeout_s=0.3) as carrier:
+
+        async def after(seconds, path):
+            await asyncio.sleep(seconds)
+            return await carrier.carry(post(f"http://127.0.0.1:{port}{path}"))
+
+        paths = [(0.0, "/hang"), (0.1, "/"), (0.15, "/hang"), (0.2, "/"), (0.5, "/hang"), (1.0, "/"), (1.0, "/hang")]
+        replies = await asyncio.gather(*(after(*each) for each in paths))
+
+    hung = [reply.failure is Failure.NO_ANSWER for reply in replies]
+    assert hung == [path == "/hang" for _, path in paths]
 
 
 async def test_self_signed_certificate_is_refused_unless_asked_for(carrier, serve, certificate):

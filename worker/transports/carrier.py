@@ -30,6 +30,8 @@ class Carrier:
         """Send it once; no remote fault is raised, and a cancellation passes. `elapsed_ms` is how long it took."""
         start = time.perf_counter()
         reply = await self._carry(message)
+        if reply.elapsed_ms:  # HTTP's replies, of which there are many, are not made twice
+            return reply
         return replace(reply, elapsed_ms=(time.perf_counter() - start) * 1000)
 
     async def _carry(self, message: Message) -> Reply:

@@ -1,12 +1,12 @@
-"""HTTP requests: the only place that uses aiohttp's client. One session per process; nothing is followed or kept."""
+"""HTTP requests: with `http_request`, all that uses aiohttp's client. One session per process; nothing is followed."""
 
 from __future__ import annotations
 
 import re
 import socket
 import ssl
+import time
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import aiohttp
@@ -15,13 +15,12 @@ from yarl import URL
 
 from worker.messages import Failure, HttpPost, Reply
 from worker.transports.addresses import Guard
+from worker.transports.deadlines import Deadlines
 from worker.transports.faults import bad_address, no_answer, unsent
+from worker.transports.http_request import Request
 from worker.transports.tls import Contexts, UnusableCaFile
 
 MAX_BODY_BYTES = 65_536
-CONNECTIONS_PER_HOST = 256
-"""So that one slow vendor cannot take all of a process' file descriptors; what waits longer than the connect
-time-out for a free one is tried again."""
 KEEP_ALIVE_S = 4.0
 """Shorter than the 5 s after which Node.js and Apache close an idle connection: a request that is written while they
 do so is of unknown fate."""
@@ -31,11 +30,6 @@ NEVER_ROUNDED = 3600.0
 """aiohttp rounds time-outs above this up to whole seconds."""
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
-try:
-    USER_AGENT = f"Bellhop/{version('bellhop')}"
-except PackageNotFoundError:  # run from a source tree that is not installed
-    USER_AGENT = "Bellhop/0"
-
 
 class Http:
     """Carries HTTP requests; opens its session with the first one, on the running loop."""
@@ -44,14 +38,14 @@ class Http:
         self._guard = guard
         self._contexts = contexts
         # Connecting ends before the whole does. So a time-out that is not one of connecting came after the request
-        # was handed to the kernel: that is how the two are told apart.
-        self._timeout = aiohttp.ClientTimeout(
-            total=total_s, connect=min(connect_s, total_s * 0.9), ceil_threshold=NEVER_ROUNDED
-        )
+        # was handed to the kernel: that is how the two are told apart. Only a new connection costs aiohttp's timer.
+        self._connecting = aiohttp.ClientTimeout(connect=min(connect_s, total_s * 0.9), ceil_threshold=NEVER_ROUNDED)
+        self._deadlines = Deadlines(total_s)
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """Close the session and its connections."""
+        self._deadlines.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -74,30 +68,45 @@ class Http:
         return self._contexts.get(verify=message.verify_tls, ca_file=message.ca_file)
 
     async def _exchange(self, message: HttpPost, url: URL, tls: ssl.SSLContext | Literal[True]) -> Reply:
-        async with self._open().request(
-            message.method,
-            url,
-            data=message.body or None,
-            headers=message.headers,
-            allow_redirects=False,
-            ssl=tls,
-            timeout=self._timeout,
-        ) as response:
-            return await _answer(response)
+        began = time.perf_counter()
+        response: aiohttp.ClientResponse | None = None
+        chunks: list[bytes] = []
+        try:
+            with self._deadlines.start():
+                response = await self._open().request(
+                    message.method,
+                    url,
+                    data=message,  # headers and all: see Request
+                    allow_redirects=False,
+                    ssl=tls,
+                    middlewares=NOT_TWICE if message.method in REPEATED else None,
+                )
+                await _read(response.content, chunks)
+        except (aiohttp.ClientError, TimeoutError):
+            if response is None:
+                raise
+            return _broken_off(response, chunks)
+        finally:
+            # A whole answer has given its connection back by itself; there is no way to use one with a rest in it.
+            if response is not None and not response.closed:
+                response.close()
+        took_ms = (time.perf_counter() - began) * 1000
+        return Reply(response.status, b"".join(chunks), _headers(response), elapsed_ms=took_ms)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
+                    # How much is in flight, in all and to each destination, is the deliveries' to bound: a limit here
+                    # would make them wait for a connection, and that would look like a vendor that is not there.
                     limit=0,
-                    limit_per_host=CONNECTIONS_PER_HOST,
                     keepalive_timeout=KEEP_ALIVE_S,
                     resolver=GuardedResolver(self._guard),
                     socket_factory=self._guard.open_socket,  # sees each address that is connected to, literals too
                 ),
+                request_class=Request,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # Answers are short: compressed ones would only cost time, and a bomb is not asked for.
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+                timeout=self._connecting,
                 trust_env=False,
                 read_bufsize=MAX_BODY_BYTES,
             )
@@ -132,17 +141,31 @@ def _url(text: str) -> URL:
     return url
 
 
-async def _answer(response: aiohttp.ClientResponse) -> Reply:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    chunks: list[bytes] = []
-    failure, detail = None, ""
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending an idempotent request again, which it does where a kept connection breaks."""
     try:
-        await _read(response.content, chunks)
-    except (aiohttp.ClientError, TimeoutError):
-        # A refusal stands without the rest of its words. A success may depend on them: Slack says `ok` there.
-        if 200 <= response.status < 300:
-            failure, detail = Failure.NO_ANSWER, f"the answer broke off after its status {response.status}"
-    return Reply(response.status, b"".join(chunks), headers, failure, detail)
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as fault:
+        raise aiohttp.ClientConnectionError from fault
+
+
+NOT_TWICE = (_once,)
+REPEATED = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2"""
+
+
+def _broken_off(response: aiohttp.ClientResponse, chunks: list[bytes]) -> Reply:
+    """A refusal stands without the rest of its words. A success may depend on them: Slack says `ok` there."""
+    failure, detail = None, ""
+    if 200 <= response.status < 300:
+        failure, detail = Failure.NO_ANSWER, f"the answer broke off after its status {response.status}"
+    return Reply(response.status, b"".join(chunks), _headers(response), failure, detail)
+
+
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
 
 
 async def _read(content: aiohttp.StreamReader, chunks: list[bytes]) -> None:
