@@ -15,8 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from worker.messages import Failure, HttpPost
-from worker.transports.http import MAX_BODY_BYTES
-from worker.transports.http_request import AT_ONCE_BYTES
+from worker.transports.http_answer import MAX_BODY_BYTES
 from worker.transports.tls import Contexts
 
 SECRET = "s3cr3t-t0ken"
@@ -166,7 +165,7 @@ async def test_hundreds_to_one_host_do_not_wait_for_each_other(new_carrier, serv
     assert {reply.status for reply in replies} == {204}
 
 
-@pytest.mark.parametrize("size", [0, 1, AT_ONCE_BYTES, AT_ONCE_BYTES + 1, 1_000_000])
+@pytest.mark.parametrize("size", [0, 1, 500, 100_000, 4_000_000])
 async def test_body_of_any_length_arrives_whole(carrier, listen, size):
     """Written at once or piece by piece, a body comes with its length and nothing after it, twice in a row."""
     heads, bodies = [], []
@@ -199,7 +198,7 @@ async def test_answer_before_the_body_is_read(carrier, listen):
         ended.set()
 
     async with listen(handler) as port:
-        reply = await carrier.carry(post(f"http://127.0.0.1:{port}/", body=bytes(1_000_000)))
+        reply = await carrier.carry(post(f"http://127.0.0.1:{port}/", body=bytes(20_000_000)))
         await ended.wait()
 
     assert (reply.status, reply.body) == (413, b"no")
@@ -239,6 +238,56 @@ async def test_request_without_a_body(carrier, listen, method, length):
     lines = dict(line.lower().split(b": ", 1) for line in heads[0].split(b"\r\n")[1:-2])
     assert lines.get(b"content-length") == length
     assert b"transfer-encoding" not in lines
+
+
+async def test_interim_answers_are_passed_over(carrier, listen):
+    """After 100 and 103 the answer itself is awaited (RFC 9110 section 15.2), and the connection is used again."""
+    requests = []
+
+    async def handler(reader, writer):
+        while True:
+            requests.append(await reader.readuntil(b"{}"))
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: </x>\r\n\r\n")
+            await asyncio.sleep(0.01)
+            writer.write(b"HTTP/1.1 204 X\r\nX-Thing: yes\r\n\r\n")
+
+    async with listen(handler) as port:
+        replies = [await carrier.carry(post(f"http://127.0.0.1:{port}/")) for _ in range(2)]
+
+    assert [(reply.status, reply.headers) for reply in replies] == [(204, {"x-thing": "yes"})] * 2
+
+
+async def test_connection_that_the_server_closed_is_left(carrier, listen):
+    """Where the server closes after its answer, said or unsaid, the next request goes over a new connection."""
+    closing = iter([b"", b"Connection: close\r\n", b""])
+
+    async def handler(reader, writer):
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 204 X\r\n%b\r\n" % next(closing))
+
+    async with listen(handler) as port:
+        replies = []
+        for _ in range(3):
+            replies.append(await carrier.carry(post(f"http://127.0.0.1:{port}/")))
+            await asyncio.sleep(0.05)
+
+    assert [reply.status for reply in replies] == [204, 204, 204]
+
+
+async def test_credentials_in_the_address_become_a_header(carrier, serve):
+    """`user:password@` is sent as Basic authentication, not in the request's line or Host."""
+    seen = []
+
+    async def handler(request):
+        seen.append((request.raw_path, request.headers))
+        return web.Response(status=204)
+
+    server = await serve(handler)
+    await carrier.carry(post(f"http://user:p%40ss@127.0.0.1:{server.port}/x"))
+
+    path, headers = seen[0]
+    assert (path, headers["Host"]) == ("/x", f"127.0.0.1:{server.port}")
+    assert headers["Authorization"] == "Basic dXNlcjpwQHNz"
 
 
 async def test_own_headers_take_the_place_of_ours(carrier, serve):
@@ -549,13 +598,14 @@ async def test_unusable_ca_file(carrier, tmp_path, content):
 
 
 async def test_cancellation_passes(carrier, listen):
-    """A cancelled attempt ends as cancelled, not as a reply."""
-    arrived = asyncio.Event()
+    """A cancelled attempt ends as cancelled, not as a reply, and its connection is closed."""
+    arrived, closed = asyncio.Event(), asyncio.Event()
 
     async def handler(reader, _writer):
         await reader.readuntil(b"{}")
         arrived.set()
-        await asyncio.sleep(30)
+        await reader.read()
+        closed.set()
 
     async with listen(handler) as port:
         task = asyncio.create_task(carrier.carry(post(f"http://127.0.0.1:{port}/")))
@@ -563,6 +613,25 @@ async def test_cancellation_passes(carrier, listen):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        await closed.wait()
+
+
+async def test_closing_ends_what_is_in_flight(new_carrier, listen):
+    """A carrier that is closed leaves nobody waiting: what it had in flight is NO_ANSWER."""
+    arrived = asyncio.Event()
+
+    async def handler(reader, _writer):
+        await reader.readuntil(b"{}")
+        arrived.set()
+        await reader.read()
+
+    async with listen(handler) as port:
+        async with new_carrier() as carrier:
+            task = asyncio.create_task(carrier.carry(post(f"http://127.0.0.1:{port}/")))
+            await arrived.wait()
+        reply = await task
+
+    assert reply.failure is Failure.NO_ANSWER
 
 
 async def test_proxy_variables_are_not_obeyed(carrier, serve, monkeypatch):

@@ -1,0 +1,64 @@
+"""Where an HTTP request goes and what it says of itself: of an address, all that is the same for every alert."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+
+from aiohttp import encode_basic_auth, hdrs
+from multidict import CIMultiDict
+from yarl import URL
+
+from worker.messages import HttpPost
+
+KNOWN_ADDRESSES = 10_000
+"""How many addresses are kept parsed. A destination's is the same for every alert, as a rule."""
+WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+"""Methods that say nothing of a body that they do not have (RFC 9110 section 8.6)."""
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
+
+try:
+    USER_AGENT = f"Bellhop/{version('bellhop')}"
+except PackageNotFoundError:  # run from a source tree that is not installed
+    USER_AGENT = "Bellhop/0"
+
+
+class Target:
+    """An address, taken apart. `origin` is scheme, host and port, `path` what follows them, as it is sent."""
+
+    __slots__ = ("_headers", "origin", "path", "tls")
+
+    def __init__(self, url: URL) -> None:
+        self.origin = url.origin()
+        self.path = url.raw_path_qs
+        self.tls = url.scheme == "https"
+        self._headers = CIMultiDict(
+            {
+                hdrs.HOST: url.host_port_subcomponent or "",  # the first, as RFC 9110 section 7.2 asks
+                hdrs.USER_AGENT: USER_AGENT,
+                hdrs.ACCEPT: "*/*",
+                # Answers are short: compressed ones would only cost time, and a bomb is not asked for.
+                hdrs.ACCEPT_ENCODING: "identity",
+            }
+        )
+        if url.raw_user or url.raw_password:
+            self._headers[hdrs.AUTHORIZATION] = encode_basic_auth(url.user or "", url.password or "")
+
+    def headers(self, message: HttpPost) -> CIMultiDict[str]:
+        """What goes before the body; a message's own headers take the place of those that all have."""
+        headers = self._headers.copy()
+        headers.update(message.headers)
+        if message.body or message.method not in WITHOUT_BODY:
+            headers[hdrs.CONTENT_LENGTH] = str(len(message.body))
+        return headers
+
+
+@lru_cache(KNOWN_ADDRESSES)
+def target_of(text: str) -> Target:
+    """What `text` means; ValueError where it is no usable http:// or https:// address."""
+    # What is written as %2F must arrive as %2F (HipChat's room names), so an address is sent as it stands.
+    url = URL(text, encoded=text.isascii())
+    if url.scheme not in {"http", "https"} or not url.host or _UNPRINTABLE.search(text):
+        raise ValueError("not a usable address")
+    return Target(url)
