@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from worker.errors import InvalidEvent
@@ -16,11 +17,13 @@ from worker.models import Event, Link, Metric, Severity, Status
 
 APP = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 ID_CHARS, TITLE_CHARS, MESSAGE_BYTES, NAME_CHARS, KEY_CHARS = 128, 1024, 65_536, 256, 1024
+UTF8_BYTES: Final = 4
+"""What a character takes at the most."""
 TAGS, LINKS, POINTS, HREF_CHARS = 100, 20, 5000, 2048
 PAST_S, FUTURE_S = 30 * 86_400.0, 86_400.0
 MILLISECONDS: Final = 1e11
 """A time beyond this is in milliseconds: as seconds it would lie in the year 5138."""
-FIELDS = frozenset(Event.__dataclass_fields__) - {"received_at"}
+FIELDS = frozenset(Event.__struct_fields__) - {"received_at"}
 
 
 def parse_event(raw: bytes | str | dict[str, Any], *, default_id: str, received_at: float, max_bytes: int) -> Event:
@@ -37,13 +40,13 @@ def parse_event(raw: bytes | str | dict[str, Any], *, default_id: str, received_
     if not APP.match(app):
         raise InvalidEvent("app", "is required: 1 to 64 letters, digits, dots, underscores and hyphens")
     event_id = _text(fields, "id", ID_CHARS) or default_id
-    if not _one_line(event_id):
+    if not event_id.isprintable():
         raise InvalidEvent("id", "must not hold control characters")
     title = _text(fields, "title", TITLE_CHARS)
     if not title.strip():
         raise InvalidEvent("title", "is required: what happened, in one line")
     message = _text(fields, "message", MESSAGE_BYTES)
-    if len(message.encode()) > MESSAGE_BYTES:
+    if len(message) * UTF8_BYTES > MESSAGE_BYTES and len(message.encode()) > MESSAGE_BYTES:
         raise InvalidEvent("message", f"must not be longer than {MESSAGE_BYTES} bytes")
     rule, tags = _text(fields, "rule", NAME_CHARS), _tags(fields.get("tags"))
     occurred_at = fields.get("occurred_at")
@@ -68,19 +71,15 @@ def parse_event(raw: bytes | str | dict[str, Any], *, default_id: str, received_
 
 def dump_event(event: Event) -> bytes:
     """An event as it is kept: its own JSON, every field spelled out."""
-    return orjson.dumps(event)
+    return _ENCODER.encode(event)
 
 
 def load_event(raw: bytes) -> Event:
     """The reverse of `dump_event`."""
-    fields = orjson.loads(raw)
-    fields["status"] = _STATUSES[fields["status"]]
-    fields["severity"] = _SEVERITIES[fields["severity"]]
-    fields["links"] = tuple(Link(**link) for link in fields["links"])
-    if fields["metric"]:
-        metric = fields["metric"]
-        fields["metric"] = Metric(**{**metric, "points": tuple((at, value) for at, value in metric["points"])})
-    return Event(**fields)
+    return _DECODER.decode(raw)
+
+
+_ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder(Event)
 
 
 def condition(app: str, rule: str, tags: dict[str, str], title: str) -> str:
@@ -89,8 +88,9 @@ def condition(app: str, rule: str, tags: dict[str, str], title: str) -> str:
     Where there is neither rule nor tags the title stands for them: else all alerts of an app would be one condition,
     and one incident at PagerDuty.
     """
-    named = "\n".join([app, rule or ("" if tags else title), *(f"{key}={tags[key]}" for key in sorted(tags))])
-    return hashlib.sha256(named.encode()).hexdigest()[:32]
+    named = [app, rule or ("" if tags else title)]
+    named += [f"{key}={tags[key]}" for key in sorted(tags)]
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()[:32]
 
 
 def read_object(raw: bytes | str, max_bytes: int) -> dict[str, Any]:
@@ -120,10 +120,15 @@ def _kind(value: Any) -> str:
 
 
 def _text(fields: dict[str, Any], name: str, limit: int, path: str = "") -> str:
-    value = fields.get(name)
+    return _checked(fields.get(name), limit, path or name)
+
+
+def _checked(value: Any, limit: int, path: str) -> str:
+    # The usual case: neither a NUL nor half a surrogate pair is printable.
+    if isinstance(value, str) and len(value) <= limit and value.isprintable():
+        return value
     if value is None:
         return ""
-    path = path or name
     if not isinstance(value, str):
         raise InvalidEvent(path, f"must be a string, not {_kind(value)}")
     if len(value) > limit:
@@ -135,10 +140,6 @@ def _text(fields: dict[str, Any], name: str, limit: int, path: str = "") -> str:
     except UnicodeEncodeError:
         raise InvalidEvent(path, "must be valid Unicode; it holds half a surrogate pair") from None
     return value
-
-
-def _one_line(text: str) -> bool:
-    return all(c.isprintable() for c in text)
 
 
 def _choice(fields: dict[str, Any], name: str, choices: dict[str, Any]) -> Any:
@@ -193,11 +194,8 @@ def _items(value: Any, path: str, kind: type[dict[Any, Any] | list[Any]], limit:
 def _tags(value: Any) -> dict[str, str]:
     if not value and (value is None or value == {}):
         return {}
-    return {_tag_name(key): _tag(key, item) for key, item in _items(value, "tags", dict, TAGS).items()}
-
-
-def _tag_name(key: Any) -> str:
-    return _text({"name": key}, "name", NAME_CHARS, "tags: a name")
+    tags = _items(value, "tags", dict, TAGS)
+    return {_checked(key, NAME_CHARS, "tags: a name"): _tag(key, item) for key, item in tags.items()}
 
 
 def _tag(key: str, value: Any) -> str:
@@ -205,7 +203,7 @@ def _tag(key: str, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    return _text({key: value}, key, TITLE_CHARS, f"tags.{key}")
+    return _checked(value, TITLE_CHARS, f"tags.{key}")
 
 
 def _links(value: Any) -> tuple[Link, ...]:
@@ -217,7 +215,7 @@ def _links(value: Any) -> tuple[Link, ...]:
 def _link(item: Any, path: str) -> Link:
     fields = _items(item, path, dict, NAME_CHARS)
     href = _text(fields, "href", HREF_CHARS, f"{path}.href")
-    if not re.match(r"https?://[^\s<>\"]+\Z", href, re.IGNORECASE) or not _one_line(href):
+    if not re.match(r"https?://[^\s<>\"]+\Z", href, re.IGNORECASE) or not href.isprintable():
         raise InvalidEvent(f"{path}.href", "must be an address that begins with https:// or http://")
     return Link(href, _text(fields, "text", TITLE_CHARS, f"{path}.text") or href)
 
@@ -250,9 +248,10 @@ def _point(value: Any, index: int) -> tuple[float, float]:
 def _extra(fields: dict[str, Any]) -> dict[str, Any]:
     """Unknown keys are kept, not refused; so is what a producer puts under `extra` itself."""
     given = fields.get("extra")
+    if given is None and FIELDS.issuperset(fields):
+        return {}
     extra = dict(_items(given, "extra", dict, 1000)) if given is not None else {}
-    if fields.keys() - FIELDS:
-        extra |= {key: value for key, value in fields.items() if key not in FIELDS}
+    extra |= {key: value for key, value in fields.items() if key not in FIELDS}
     return _storable(extra) if extra else extra
 
 

@@ -1,5 +1,7 @@
 """The values that everything else speaks of: frozen, without I/O, without a clock.
 
+Those of which every delivery makes new ones are msgspec's structs: as frozen as dataclasses, and made much faster.
+
 An **event** comes in. Event x destination is a **delivery**. One try of it is an **attempt**. What came of
 it is an **outcome** with a **reason**, written back as a **result**.
 """
@@ -9,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 
 class Status(StrEnum):
@@ -73,16 +77,14 @@ class Kind(StrEnum):
     AMBIGUOUS = "ambiguous"  # sent whole, no answer: it may or may not have arrived
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """Where to read more."""
 
     href: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """The measurement that triggered the alert; `points` are (epoch seconds, value) pairs, oldest first."""
 
     name: str
@@ -95,9 +97,8 @@ class Metric:
     points: tuple[tuple[float, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One alert event, validated. Times are epoch seconds, UTC. Made by `worker.intake.parse_event` only."""
+class Event(Struct, frozen=True):
+    """One alert event, validated. Times are epoch seconds, UTC. Made by `worker.events.parse_event` only."""
 
     app: str
     id: str
@@ -110,10 +111,10 @@ class Event:
     message: str = ""
     rule: str = ""
     source: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = {}  # each event gets its own: msgspec copies an empty default
     links: tuple[Link, ...] = ()
     metric: Metric | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = {}
 
     @property
     def firing(self) -> bool:
@@ -182,8 +183,7 @@ class DeliveryId(NamedTuple):
         return cls(*parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """What a channel is asked to say: the event and the facts of this attempt."""
 
     event: Event
@@ -201,8 +201,7 @@ class Notice:
     """Whether somebody pressed Test."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What a reply means, why, and in words that hold no secret."""
 
     kind: Kind
@@ -217,8 +216,7 @@ class Verdict:
     """Their name for what they took: a message id, a dedup key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try, numbered from 1, recorded whatever happened. Times are epoch seconds."""
 
     number: int
@@ -232,8 +230,7 @@ class Attempt:
     """When the next one is due; None where this was the last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """A delivery that this process has claimed: what is owed, and what was tried before."""
 
     id: DeliveryId
@@ -255,11 +252,10 @@ class Delivery:
     @property
     def ambiguous(self) -> int:
         """How many of its attempts went out and drew no answer."""
-        return sum(attempt.kind is Kind.AMBIGUOUS for attempt in self.attempts)
+        return sum(attempt.kind is Kind.AMBIGUOUS for attempt in self.attempts) if self.attempts else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """Where a delivery stands after this attempt: settled with an outcome, or due again at `due_at`."""
 
     delivery: Delivery

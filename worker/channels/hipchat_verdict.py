@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from worker.channels.replies import bad_reply, json_object, judge_http
 from worker.channels.secrecy import without_secrets

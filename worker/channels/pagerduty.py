@@ -5,10 +5,10 @@ https://github.com/PagerDuty/developer-docs/blob/main/docs/events-API-v2/02-Trig
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
+from msgspec.structs import replace
 from pydantic import AfterValidator, Field, SecretStr
 
 from worker.channels.channel import (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from worker.channels.replies import bad_reply, excerpt, json_object, judge_http, retry_after_s
 from worker.messages import Reply

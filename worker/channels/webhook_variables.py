@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from worker.channels.wording import headline, iso, paragraphs, plain
 from worker.models import DeliveryId, Event, Notice

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from worker.models import Event, Link, Notice
 
@@ -15,8 +16,8 @@ TEST_SENTENCE = "This is a test message: somebody pressed Test, and nothing is w
 
 def headline(event: Event, *, test: bool = False) -> str:
     """`[CRITICAL] title`, or `[RESOLVED] title` once it is back to normal; `[TEST]` in front of a test."""
-    mark = event.severity.value if event.firing else "resolved"
-    return f"{'[TEST] ' if test else ''}[{mark.upper()}] {event.title}"
+    mark = event.severity.upper() if event.firing else "RESOLVED"
+    return f"{'[TEST] ' if test else ''}[{mark}] {event.title}"
 
 
 def paragraphs(notice: Notice) -> list[str]:
@@ -59,13 +60,14 @@ def web_links(event: Event) -> tuple[Link, ...]:
 
 def facts(event: Event) -> list[str]:
     """`app checkout`, `rule disk`, `host=db-1` …, `since 2026-11-23 14:05:00 UTC`."""
-    named = [("app", event.app), ("rule", event.rule), ("source", event.source)]
-    verb = "since" if event.firing else "resolved at"
-    return [
-        *(f"{name} {value}" for name, value in named if value),
-        *(f"{key}={value}" for key, value in event.tags.items()),
-        f"{verb} {clock(event.occurred_at)}",
-    ]
+    told = [f"app {event.app}"]
+    if event.rule:
+        told.append(f"rule {event.rule}")
+    if event.source:
+        told.append(f"source {event.source}")
+    told += [f"{key}={value}" for key, value in event.tags.items()]
+    told.append(f"{'since' if event.firing else 'resolved at'} {clock(event.occurred_at)}")
+    return told
 
 
 def measurement(event: Event) -> str:
@@ -114,7 +116,7 @@ def number(value: float) -> str:
 
 def clock(epoch_s: float) -> str:
     """`2026-11-23 14:05:00 UTC`."""
-    return moment(epoch_s).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return moment(epoch_s).isoformat(" ", "seconds").replace("+00:00", " UTC")
 
 
 def iso(epoch_s: float) -> str:
@@ -153,4 +155,14 @@ def clip_bytes(text: str, limit: int) -> str:
 
 def one_line(text: str) -> str:
     """`text` without line ends and other control characters: for subjects, titles and passive checks."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join(printable(text).split())
+
+
+def printable(text: str, also: str = "") -> str:
+    """`text` with a space for each control character, save those in `also`."""
+    rest = text
+    for c in also:
+        rest = rest.replace(c, "")
+    if rest.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in also else " " for c in text)
