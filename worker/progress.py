@@ -49,20 +49,27 @@ def refusal(
     delivery: Delivery, destination: Destination | None, route: Route | None, rules: DeliveryRules
 ) -> Progress | None:
     """Why this delivery is not attempted, already settled; None where it may be."""
-    where = f"{delivery.id.app}/{delivery.id.destination}"
-    why: tuple[Outcome, Reason, str] | None
-    if destination is None:
-        why = (Outcome.FAILED, Reason.NO_DESTINATION, f"{where} was deleted since the event came")
-    elif route is None:
-        why = (Outcome.FAILED, Reason.BAD_SETTINGS, destination.problem)
-    elif not destination.enabled:
-        why = (Outcome.SKIPPED, Reason.DISABLED, f"{where} was disabled since the event came")
-    elif delivery.paused:
-        words = f"{where} is paused after repeated refusals ({delivery.paused}); a Test that succeeds resumes it"
-        why = (Outcome.SKIPPED, Reason.PAUSED, words)
-    else:
+    why = _barred(delivery, destination, route)
+    if why is None and route is not None:
         why = _spent(delivery, route, rules)
-    return why and Progress(delivery, delivery.attempts, why[1], why[0], detail=why[2])
+    return Progress(delivery, delivery.attempts, why[1], why[0], detail=why[2]) if why else None
+
+
+def _barred(
+    delivery: Delivery, destination: Destination | None, route: Route | None
+) -> tuple[Outcome, Reason, str] | None:
+    """Why its destination takes nothing; None where it does."""
+    if destination is not None and route is not None and destination.enabled and not delivery.paused:
+        return None
+    where = f"{delivery.id.app}/{delivery.id.destination}"
+    if destination is None:
+        return Outcome.FAILED, Reason.NO_DESTINATION, f"{where} was deleted since the event came"
+    if route is None:
+        return Outcome.FAILED, Reason.BAD_SETTINGS, destination.problem
+    if not destination.enabled:
+        return Outcome.SKIPPED, Reason.DISABLED, f"{where} was disabled since the event came"
+    words = f"{where} is paused after repeated refusals ({delivery.paused}); a Test that succeeds resumes it"
+    return Outcome.SKIPPED, Reason.PAUSED, words
 
 
 def _spent(delivery: Delivery, route: Route, rules: DeliveryRules) -> tuple[Outcome, Reason, str] | None:
@@ -114,15 +121,8 @@ def outcome_of(
     """
     verdict = attempted.verdict
     number = next_number(delivery.attempts)
-    due = decide(
-        policy_of(route),
-        attempt=number,
-        ambiguous=delivery.ambiguous + (verdict.kind is Kind.AMBIGUOUS),
-        verdict=verdict,
-        now=now,
-        deadline=deadline_of(delivery, route.channel, rules),
-        jitter=jitter,
-    )
+    delivered = verdict.kind is Kind.DELIVERED
+    due = None if delivered else _due(delivery, route, verdict, now=now, rules=rules, jitter=jitter)
     this = Attempt(
         number=number,
         at=delivery.claimed_at,
@@ -133,7 +133,6 @@ def outcome_of(
         detail=verdict.detail,
         retry_at=due,
     )
-    delivered = verdict.kind is Kind.DELIVERED
     return Progress(
         delivery=delivery,
         attempts=(*delivery.attempts, this),
@@ -149,6 +148,21 @@ def outcome_of(
     )
 
 
+def _due(
+    delivery: Delivery, route: Route, verdict: Verdict, *, now: float, rules: DeliveryRules, jitter: float
+) -> float | None:
+    """When what was not delivered is due again; None where that was its last attempt."""
+    return decide(
+        policy_of(route),
+        attempt=next_number(delivery.attempts),
+        ambiguous=delivery.ambiguous + (verdict.kind is Kind.AMBIGUOUS),
+        verdict=verdict,
+        now=now,
+        deadline=deadline_of(delivery, route.channel, rules),
+        jitter=jitter,
+    )
+
+
 _HEALTH: Final = {
     Kind.DELIVERED: Health.OK,
     Kind.RETRYABLE: Health.BAD,
@@ -160,11 +174,12 @@ _PERMANENT: Final = {
     Reason.NOT_FOUND: Health.DENIED,
     Reason.CLIENT_ERROR: Health.OK,
 }
+_OURS: Final = frozenset({Reason.INTERNAL, Reason.BAD_SETTINGS})
 
 
 def health_of(verdict: Verdict) -> Health:
     """What an attempt says of its destination."""
-    if verdict.reason in {Reason.INTERNAL, Reason.BAD_SETTINGS}:
+    if verdict.reason in _OURS:
         return Health.UNKNOWN
     if verdict.kind is Kind.PERMANENT:
         return _PERMANENT.get(verdict.reason, Health.UNKNOWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
@@ -48,6 +49,20 @@ def address_label(url: str) -> str:
     """What logs may show of an address: `https://api.hipchat.com`, without path, query and token."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go: the address as it is sent, which may be a secret, and what logs may show of it."""
+
+    url: str = field(repr=False)
+    label: str
+
+
+def endpoint(url: str) -> Endpoint:
+    """What requests to `url` need; settings work it out once and keep it."""
+    wired = wire_url(url)
+    return Endpoint(wired, f"POST {address_label(wired)}")
 
 
 def _secret_http_url(secret: SecretStr) -> SecretStr:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -30,6 +31,7 @@ from worker.channels.replies import (
     judge_http,
     retry_after_s,
 )
+from worker.channels.secrecy import tellings_of
 from worker.messages import Message, Reply
 from worker.models import Notice, Verdict
 from worker.retry import RetryPolicy
@@ -71,6 +73,11 @@ class ChannelSettings(BaseModel):
         str_strip_whitespace=True,
         serialize_by_alias=True,  # HipChat's `from`, which Python keeps for itself, is exported as it is typed
     )
+
+    @cached_property
+    def tellings(self) -> tuple[str, ...]:
+        """What must not be shown of a reply; worked out once, since settings never change."""
+        return tellings_of(self)
 
 
 @dataclass(frozen=True, slots=True)

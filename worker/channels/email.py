@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from worker.channels.channel import CaFile, Channel, ChannelSettings, VerifyTls, digest, excerpt, judge_failure
-from worker.channels.wording import clip, headline, moment, one_line, paragraphs, plain, web_links
+from worker.channels.wording import clip, headline, moment, one_line, paragraphs, plain, printable, web_links
 from worker.messages import Mail, MailSecurity, Reply
 from worker.models import Event, Kind, Notice, Reason, Verdict
 
@@ -164,7 +164,7 @@ def _subject(notice: Notice, settings: EmailSettings) -> str:
 
 
 def _clean(text: str) -> str:
-    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text.replace("\r\n", "\n"))
+    return printable(text.replace("\r\n", "\n"), also="\n\t")
 
 
 _COLOURS = {"info": "#2b6cb0", "warning": "#b7791f", "error": "#c53030", "critical": "#9b2c2c", "resolved": "#2f855a"}

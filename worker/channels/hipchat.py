@@ -107,8 +107,7 @@ def compose(notice: Notice, settings: HipChatSettings) -> HttpPost:
     return HttpPost(
         url=address.url,
         label=address.label,
-        # In the header and not in the query, where proxies' logs would show it.
-        headers={"Authorization": f"Bearer {address.token}", "Content-Type": "application/json"},
+        headers=address.headers,
         body=json_body(_notification(notice, settings)),
         verify_tls=settings.verify_tls,
         ca_file=settings.ca_file,
@@ -120,7 +119,7 @@ def _notification(notice: Notice, settings: HipChatSettings) -> dict[str, Any]:
     body: dict[str, Any] = {
         # More than 10,000 characters are refused with a 400: https://github.com/Yelp/elastalert/issues/636
         "message": html_message(notice, MESSAGE_CHARS) if html else _text_message(notice),
-        "message_format": settings.message_format.value,
+        "message_format": "html" if html else "text",
         "color": colour(notice.event),
         # A JSON boolean; the string "true" is refused: https://github.com/jenkinsci/hipchat-plugin/issues/39
         "notify": _loud(notice.event) if settings.notify is None else settings.notify,
@@ -150,8 +149,11 @@ def colour(event: Event) -> str:
     return "green" if event.status is Status.RESOLVED else _COLOURS[event.severity]
 
 
+_LOUD = frozenset({Severity.ERROR, Severity.CRITICAL})
+
+
 def _loud(event: Event) -> bool:
-    return event.firing and event.severity in {Severity.ERROR, Severity.CRITICAL}
+    return event.firing and event.severity in _LOUD
 
 
 def warnings(settings: HipChatSettings) -> list[str]:

@@ -7,6 +7,7 @@ https://confluence.atlassian.com/hc/integration-guidelines-to-support-hipchat-se
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
@@ -30,6 +31,11 @@ class RoomAddress:
     def url(self) -> str:
         """Where notifications for the room go."""
         return f"{self.base}/v2/room/{room_segment(self.room)}/notification"
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """What every notification carries: the token here and not in the query, where proxies' logs would show it."""
+        return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
 
     @cached_property
     def label(self) -> str:

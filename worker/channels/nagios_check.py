@@ -6,7 +6,7 @@ import math
 import re
 
 from worker.channels.nagios_settings import Check, NagiosSettings
-from worker.channels.wording import headline, one_line, paragraphs
+from worker.channels.wording import headline, one_line, paragraphs, printable
 from worker.models import Event, Notice, Severity
 
 
@@ -65,7 +65,7 @@ def output(notice: Notice, limit: int) -> str:
 
 def _text(text: str) -> str:
     # A bar would begin the measurements.
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text.replace("|", "¦"))
+    return printable(text.replace("|", "¦"), also="\n")
 
 
 def _performance(event: Event) -> str:
@@ -78,6 +78,9 @@ def _performance(event: Event) -> str:
 
 def escaped(text: str, limit: int) -> str:
     """`text` as one line of at most `limit` bytes: line ends and backslashes become two characters, never cut apart."""
+    whole = text.replace("\\", "\\\\").replace("\n", "\\n")
+    if len(whole.encode("utf-8", "replace")) <= limit:
+        return whole
     pieces: list[str] = []
     left = limit
     for c in text:

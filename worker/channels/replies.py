@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from worker.channels.secrecy import without_secrets
+from worker.channels.wording import one_line
 from worker.messages import Failure, Reply
 from worker.models import Kind, Reason, Verdict
 
@@ -113,8 +114,9 @@ EXCERPT_CHARS = 500
 
 def excerpt(body: bytes, settings: Any = None) -> str:
     """The first 500 characters of a reply, as one line of printable text without the secrets of `settings`."""
-    text = without_secrets(body[: EXCERPT_CHARS * 16].decode("utf-8", "replace"), settings)
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not body:
+        return ""
+    text = one_line(without_secrets(body[: EXCERPT_CHARS * 16].decode("utf-8", "replace"), settings))
     return text if len(text) <= EXCERPT_CHARS else text[: EXCERPT_CHARS - 1] + "…"
 
 

@@ -20,9 +20,15 @@ def without_secrets(text: str, settings: Any) -> str:
     """`text` with every secret of `settings`, or a telling piece of one, replaced by `***`."""
     if not text or settings is None:
         return text
-    for secret in sorted(set(_tellings(settings)), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+    known: tuple[str, ...] | None = getattr(settings, "tellings", None)
+    for telling in tellings_of(settings) if known is None else known:
+        text = text.replace(telling, HIDDEN)
     return text
+
+
+def tellings_of(settings: Any) -> tuple[str, ...]:
+    """The secrets of `settings` and their telling pieces in every form that a vendor may echo, the longest first."""
+    return tuple(sorted(set(_tellings(settings)), key=len, reverse=True))
 
 
 def _tellings(settings: Any) -> Iterator[str]:
