@@ -38,7 +38,8 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
         processors=[structlog.contextvars.merge_contextvars, *_shared(), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=output),
-        cache_logger_on_first_use=False,
+        # Loggers are built once and then stay as they are: configure before the first line is logged.
+        cache_logger_on_first_use=True,
     )
     _route_stdlib(level, renderer, output)
 

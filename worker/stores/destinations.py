@@ -78,15 +78,15 @@ class RedisDestinations:
 
     async def lookup(self, apps: Iterable[str]) -> dict[str, App]:
         """Those of `apps` that exist, by name. One round trip, and one more where the cache does not know them all."""
-        wanted = list(dict.fromkeys(apps))
+        wanted = dict.fromkeys(apps)
         async with self._looking_up:
             await self._forget_changed()
-            found: dict[str, App | None] = {name: self._cache[name] for name in wanted if name in self._cache}
-            missing = [name for name in wanted if name not in found]
+            missing = [name for name in wanted if name not in self._cache]
             if missing:
-                found |= await self._read(missing)
-            self._keep(found)
-        return {name: app for name in wanted if (app := found[name]) is not None}
+                self._cache |= await self._read(missing)
+            found = {name: app for name in wanted if (app := self._cache[name]) is not None}
+            self._make_room(wanted)
+        return found
 
     async def save(self, apps: Iterable[App], removed: Iterable[str] = ()) -> None:
         """Put these apps' destinations in the place of what they had, and delete those removed: all or nothing."""
@@ -177,10 +177,9 @@ class RedisDestinations:
         named = sorted((key.decode(), raw) for key, raw in fields.items())
         return App(app, {name: from_stored(app, name, raw, self._channels) for name, raw in named})
 
-    def _keep(self, found: Mapping[str, App | None]) -> None:
-        """Remember what was found, as the most recently used; the least recently used make room."""
-        for name, app in found.items():
-            self._cache[name] = app
+    def _make_room(self, used: Iterable[str]) -> None:
+        """These are now the most recently used; the least recently used go."""
+        for name in used:
             self._cache.move_to_end(name)
         while len(self._cache) > self._cached_apps:
             self._cache.popitem(last=False)
