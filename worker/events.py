@@ -88,9 +88,8 @@ def condition(app: str, rule: str, tags: dict[str, str], title: str) -> str:
     Where there is neither rule nor tags the title stands for them: else all alerts of an app would be one condition,
     and one incident at PagerDuty.
     """
-    named = [app, rule or ("" if tags else title)]
-    named += [f"{key}={tags[key]}" for key in sorted(tags)]
-    return hashlib.sha256("\n".join(named).encode()).hexdigest()[:32]
+    named = "\n".join([app, rule or ("" if tags else title), *map("=".join, sorted(tags.items()))])
+    return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
 def read_object(raw: bytes | str, max_bytes: int) -> dict[str, Any]:
@@ -120,13 +119,14 @@ def _kind(value: Any) -> str:
 
 
 def _text(fields: dict[str, Any], name: str, limit: int, path: str = "") -> str:
-    return _checked(fields.get(name), limit, path or name)
-
-
-def _checked(value: Any, limit: int, path: str) -> str:
+    value = fields.get(name)
     # The usual case: neither a NUL nor half a surrogate pair is printable.
     if isinstance(value, str) and len(value) <= limit and value.isprintable():
         return value
+    return _checked(value, limit, path or name)
+
+
+def _checked(value: Any, limit: int, path: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -199,11 +199,9 @@ def _tags(value: Any) -> dict[str, str]:
 
 
 def _tag(key: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    return _checked(value, TITLE_CHARS, f"tags.{key}")
+    if isinstance(value, str) or not isinstance(value, int | float):
+        return _checked(value, TITLE_CHARS, f"tags.{key}")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _links(value: Any) -> tuple[Link, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -116,17 +117,26 @@ def number(value: float) -> str:
 
 def clock(epoch_s: float) -> str:
     """`2026-11-23 14:05:00 UTC`."""
-    return moment(epoch_s).isoformat(" ", "seconds").replace("+00:00", " UTC")
+    return f"{_to_the_second(int(_within_reason(epoch_s)))} UTC"
 
 
 def iso(epoch_s: float) -> str:
     """`2026-11-23T14:05:00Z`: RFC 3339."""
-    return moment(epoch_s).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"{_to_the_second(int(_within_reason(epoch_s))).replace(' ', 'T')}Z"
 
 
 def moment(epoch_s: float) -> datetime:
     """`epoch_s` in UTC; what lies outside the years 1970 to 9999 becomes the nearest of them."""
-    return datetime.fromtimestamp(min(max(0.0, epoch_s), 253_402_300_799.0), UTC)
+    return datetime.fromtimestamp(_within_reason(epoch_s), UTC)
+
+
+def _within_reason(epoch_s: float) -> float:
+    return min(max(0.0, epoch_s), 253_402_300_799.0)
+
+
+@lru_cache(maxsize=1024)  # alerts come in storms, and a storm's are of the same few seconds
+def _to_the_second(epoch_s: int) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def clip(text: str, limit: int) -> str:
