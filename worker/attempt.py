@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from worker.channels.channel import Channel
 from worker.messages import Message, Reply
@@ -17,8 +18,7 @@ class Carries(Protocol):
         """Send it; whatever happens comes back as a Reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
+class Attempted(Struct, frozen=True):
     """What one attempt did: `reply` is None where the message could not even be composed."""
 
     verdict: Verdict

@@ -118,12 +118,12 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _text(fields: dict[str, Any], name: str, limit: int, path: str = "") -> str:
+def _text(fields: dict[str, Any], name: str, limit: int, within: str = "") -> str:
     value = fields.get(name)
     # The usual case: neither a NUL nor half a surrogate pair is printable.
     if isinstance(value, str) and len(value) <= limit and value.isprintable():
         return value
-    return _checked(value, limit, path or name)
+    return _checked(value, limit, within + name)
 
 
 def _checked(value: Any, limit: int, path: str) -> str:
@@ -192,15 +192,16 @@ def _items(value: Any, path: str, kind: type[dict[Any, Any] | list[Any]], limit:
 
 
 def _tags(value: Any) -> dict[str, str]:
-    if not value and (value is None or value == {}):
+    if value is None:
         return {}
     tags = _items(value, "tags", dict, TAGS)
-    return {_checked(key, NAME_CHARS, "tags: a name"): _tag(key, item) for key, item in tags.items()}
+    return {_checked(key, NAME_CHARS, "tags: a name"): _tag(tags, key) for key in tags}
 
 
-def _tag(key: str, value: Any) -> str:
+def _tag(tags: dict[str, Any], key: str) -> str:
+    value = tags[key]
     if isinstance(value, str) or not isinstance(value, int | float):
-        return _checked(value, TITLE_CHARS, f"tags.{key}")
+        return _text(tags, key, TITLE_CHARS, "tags.")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -212,10 +213,10 @@ def _links(value: Any) -> tuple[Link, ...]:
 
 def _link(item: Any, path: str) -> Link:
     fields = _items(item, path, dict, NAME_CHARS)
-    href = _text(fields, "href", HREF_CHARS, f"{path}.href")
+    href = _text(fields, "href", HREF_CHARS, f"{path}.")
     if not re.match(r"https?://[^\s<>\"]+\Z", href, re.IGNORECASE) or not href.isprintable():
         raise InvalidEvent(f"{path}.href", "must be an address that begins with https:// or http://")
-    return Link(href, _text(fields, "text", TITLE_CHARS, f"{path}.text") or href)
+    return Link(href, _text(fields, "text", TITLE_CHARS, f"{path}.") or href)
 
 
 _METRIC_TEXTS = ("name", "unit", "aggregation", "comparator")
@@ -226,7 +227,7 @@ def _metric(value: Any) -> Metric | None:
     if value is None:
         return None
     fields = _items(value, "metric", dict, NAME_CHARS)
-    texts: dict[str, Any] = {name: _text(fields, name, NAME_CHARS, f"metric.{name}") for name in _METRIC_TEXTS}
+    texts: dict[str, Any] = {name: _text(fields, name, NAME_CHARS, "metric.") for name in _METRIC_TEXTS}
     if not texts["name"]:
         raise InvalidEvent("metric.name", "is required")
     numbers: dict[str, Any] = {

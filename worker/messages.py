@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class HttpPost:
+class HttpPost(Struct, frozen=True):
     """One HTTP request. `label` is what logs may show: no path, no query, no token."""
 
-    url: str = field(repr=False)
+    url: str
     label: str
-    body: bytes = field(default=b"", repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
     verify_tls: bool = True
     ca_file: str | None = None
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """What may be shown of it: a struct's own would have all of it, and rich asks for this one."""
+        return [(name, getattr(self, name)) for name in ("label", "method", "verify_tls", "ca_file")]
+
+    def __repr__(self) -> str:
+        """The same as text."""
+        return f"HttpPost({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 class MailSecurity(StrEnum):
@@ -37,9 +48,9 @@ class Mail:
     security: MailSecurity
     sender: str
     recipients: tuple[str, ...]
-    data: bytes = field(repr=False)
-    username: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
+    data: bytes = dataclasses.field(repr=False)
+    username: str | None = dataclasses.field(default=None, repr=False)
+    password: str | None = dataclasses.field(default=None, repr=False)
     verify_tls: bool = True
     ca_file: str | None = None
 
@@ -63,7 +74,7 @@ class PassiveCheck:
     service: str
     state: int
     output: str
-    password: str = field(default="", repr=False)
+    password: str = dataclasses.field(default="", repr=False)
 
     @property
     def label(self) -> str:
@@ -97,8 +108,7 @@ class Failure(StrEnum):
     ADDRESS = "address"  # an address, a file or a scheme that cannot or may not be used
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What came back from a vendor: a status, or the failure that stood in its way.
 
     `status` is an HTTP status or an SMTP code; NSCA and command files have none and no failure when they went well.

@@ -190,7 +190,7 @@ def record_of(progress: Progress) -> Record:
         detail=progress.detail,
         first_attempt_at=first,
         finished_at=None if progress.outcome is None else round(last, 3),
-        elapsed_ms=round((last - (first or last)) * 1000, 1),
+        elapsed_ms=attempts[0].elapsed_ms if len(attempts) == 1 else round((last - (first or last)) * 1000, 1),
         provider_ref=progress.provider_ref,
         ambiguous=Kind.AMBIGUOUS in [attempt.kind for attempt in attempts],
         due_at=progress.due_at,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pydantic import SecretStr, ValidationError
+from rich.pretty import pretty_repr
 
 from worker.channels import CHANNELS
 from worker.channels.secrecy import secrets_of
@@ -110,6 +111,7 @@ def test_no_secret_in_what_is_shown(case, make_event, make_notice):
     limits, warnings = case.channel.limits(case.settings), case.channel.warnings(case.settings)
     for shown in (case.settings, message, message.label, limits, warnings):
         assert CANARY not in repr(shown).lower()
+        assert CANARY not in pretty_repr(shown).lower()
         assert CANARY not in str(shown).lower()
 
 

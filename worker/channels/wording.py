@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from worker.models import Event, Link, Notice
 
 ELLIPSIS = "…"
+LAST_S = 253_402_300_799.0
+"""The end of the year 9999, in epoch seconds."""
 TEST_SENTENCE = "This is a test message: somebody pressed Test, and nothing is wrong."
 
 
@@ -131,7 +133,7 @@ def moment(epoch_s: float) -> datetime:
 
 
 def _within_reason(epoch_s: float) -> float:
-    return min(max(0.0, epoch_s), 253_402_300_799.0)
+    return epoch_s if 0.0 <= epoch_s <= LAST_S else min(max(0.0, epoch_s), LAST_S)
 
 
 @lru_cache(maxsize=1024)  # alerts come in storms, and a storm's are of the same few seconds

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from config.settings import Settings
 from worker.messages import CommandLine, HttpPost, Mail, Message, PassiveCheck, Reply
