@@ -22,7 +22,7 @@ def check_http_url(url: str) -> str:
         raise ValueError("must be a whole address that begins with https:// or http://")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a user name or password before the host; use the fields for them")
-    if any(c.isspace() or not c.isprintable() for c in url):
+    if " " in url or not url.isprintable():  # of white space only the blank is printable
         raise ValueError("must not hold spaces or control characters")
     return url
 
@@ -59,10 +59,10 @@ class Endpoint:
     label: str
 
 
-def endpoint(url: str) -> Endpoint:
+def endpoint(url: str, method: str = "POST") -> Endpoint:
     """What requests to `url` need; settings work it out once and keep it."""
     wired = wire_url(url)
-    return Endpoint(wired, f"POST {address_label(wired)}")
+    return Endpoint(wired, f"{method} {address_label(wired)}")
 
 
 def _secret_http_url(secret: SecretStr) -> SecretStr:

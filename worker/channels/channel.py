@@ -14,12 +14,14 @@ from pydantic import BaseModel, ConfigDict
 
 from worker.channels.addresses import (
     CaFile,
+    Endpoint,
     HttpUrl,
     SecretUrl,
     Token,
     VerifyTls,
     address_label,
     check_http_url,
+    endpoint,
     wire_url,
 )
 from worker.channels.replies import (
@@ -41,6 +43,7 @@ __all__ = [
     "CaFile",
     "Channel",
     "ChannelSettings",
+    "Endpoint",
     "HttpUrl",
     "Limit",
     "SecretUrl",
@@ -51,6 +54,7 @@ __all__ = [
     "check_http_url",
     "credential_key",
     "digest",
+    "endpoint",
     "excerpt",
     "json_body",
     "json_object",

@@ -9,6 +9,7 @@ import html
 import re
 from email import policy
 from email.headerregistry import Address as MailAddress
+from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Annotated, Any, Self
@@ -128,8 +129,24 @@ def compose(notice: Notice, settings: EmailSettings) -> Mail:
     )
 
 
+class _Headers(HeaderRegistry):
+    """The standard library's, which makes a new class for every header of every message: here each is made once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = super().__getitem__(name)
+        return self._made[name]
+
+
+_POLICY = policy.SMTP.clone(header_factory=_Headers())
+
+
 def _message(notice: Notice, settings: EmailSettings) -> EmailMessage:
-    message = EmailMessage(policy.SMTP)
+    message = EmailMessage(_POLICY)
     name, sender = _split(settings.from_address)
     domain = f"bellhop.{sender.rpartition('@')[2]}"
     message["From"] = MailAddress(display_name=name, addr_spec=sender)

@@ -16,6 +16,9 @@ from worker.channels.addresses import address_label, wire_url
 
 DEFAULT_BASE = "https://api.hipchat.com"
 PASTED = re.compile(r"(?P<base>.*)/v2/room/(?P<room>[^/]+)(/notification)?/?")
+_V1 = re.compile(r"/v1(/|$)")
+_V2_END = re.compile(r"/v2/?$")
+_ASCII_WORD = re.compile(r"[\x21-\x7e]+")
 ROOM_CHARS = 100
 
 
@@ -58,14 +61,14 @@ def room_address(base_url: str, room: str, token: str) -> RoomAddress:
         ValueError: a sentence on what is missing or wrong, without what was typed.
     """
     parts = urlsplit(wire_url(base_url or DEFAULT_BASE))
-    if re.search(r"/v1(/|$)", parts.path):
+    if _V1.search(parts.path):
         raise ValueError("base_url: is an address of HipChat's API v1; only v2 works")
     pasted = PASTED.fullmatch(parts.path)
-    path = pasted["base"] if pasted else re.sub(r"/v2/?$", "", parts.path).rstrip("/")
+    path = pasted["base"] if pasted else _V2_END.sub("", parts.path).rstrip("/")
     room = room or (unquote(pasted["room"]) if pasted else "")
     token = token or parse_qs(parts.query).get("auth_token", [""])[0]
     if not 1 <= len(room) <= ROOM_CHARS:
         raise ValueError("room: fill in the room's id or its name, of 100 characters at the most")
-    if not re.fullmatch(r"[\x21-\x7e]+", token):
+    if not _ASCII_WORD.fullmatch(token):
         raise ValueError("token: fill in an OAuth2 token: Rooms / your room / Tokens")
     return RoomAddress(urlunsplit((parts.scheme, parts.netloc, path, "", "")), room, token)

@@ -6,6 +6,7 @@ https://github.com/PagerDuty/developer-docs/blob/main/docs/events-API-v2/02-Trig
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any
 
 from msgspec.structs import replace
@@ -14,16 +15,16 @@ from pydantic import AfterValidator, Field, SecretStr
 from worker.channels.channel import (
     Channel,
     ChannelSettings,
+    Endpoint,
     HttpUrl,
     Limit,
-    address_label,
     bad_reply,
     credential_key,
     digest,
+    endpoint,
     json_body,
     json_object,
     judge_http,
-    wire_url,
 )
 from worker.channels.secrecy import without_secrets
 from worker.channels.wording import TEST_SENTENCE, clip, iso, late, measurement, one_line, web_links
@@ -69,14 +70,18 @@ class PagerDutySettings(ChannelSettings):
         description="Where the Events API is, instead of the region's; only tests and proxies need it.",
     )
 
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """Where events go."""
+        base = (self.api_url or HOSTS[self.region]).rstrip("/").removesuffix("/v2/enqueue")
+        return endpoint(f"{base}/v2/enqueue")
+
 
 def compose(notice: Notice, settings: PagerDutySettings) -> HttpPost:
     """A trigger or a resolve; both of one condition carry one key, so a repeated one makes no second incident."""
-    base = (settings.api_url or HOSTS[settings.region]).rstrip("/").removesuffix("/v2/enqueue")
-    url = wire_url(f"{base}/v2/enqueue")
     return HttpPost(
-        url=url,
-        label=f"POST {address_label(url)}",
+        url=settings.endpoint.url,
+        label=settings.endpoint.label,
         headers={"Content-Type": "application/json"},
         body=_body(_event(notice, settings.routing_key.get_secret_value())),
     )

@@ -6,7 +6,9 @@ https://docs.slack.dev/reference/methods/chat.postMessage
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -14,19 +16,21 @@ from pydantic import Field, SecretStr, model_validator
 from worker.channels.channel import (
     Channel,
     ChannelSettings,
+    Endpoint,
     HttpUrl,
     Limit,
     SecretUrl,
     Token,
-    address_label,
     credential_key,
+    endpoint,
     json_body,
-    wire_url,
 )
 from worker.channels.slack_text import attachment, headline_text
 from worker.channels.slack_verdict import judge_web_api, judge_web_hook
 from worker.messages import HttpPost, Reply
 from worker.models import Notice, Verdict
+
+POST_MESSAGE, UPDATE = "chat.postMessage", "chat.update"
 
 
 class OnResolved(StrEnum):
@@ -70,6 +74,13 @@ class SlackSettings(ChannelSettings):
         description="Where the Web API is; only tests and proxies need another.",
     )
 
+    @cached_property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Where each method of the Web API is; under the empty name the web hook."""
+        if self.webhook_url is not None:
+            return {"": endpoint(self.webhook_url.get_secret_value())}
+        return {method: endpoint(f"{self.api_url.rstrip('/')}/{method}") for method in (POST_MESSAGE, UPDATE)}
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.webhook_url is None) == (self.token is None):
@@ -85,28 +96,27 @@ def compose(notice: Notice, settings: SlackSettings) -> HttpPost:
     if settings.webhook_url is not None:
         if settings.channel:
             body["channel"] = settings.channel
-        return _post(settings.webhook_url.get_secret_value(), body, None)
+        return _post(settings.endpoints[""], body, None)
     method, where = _place(notice, settings)
-    return _post(f"{settings.api_url.rstrip('/')}/{method}", {**where, **body}, settings.token)
+    return _post(settings.endpoints[method], {**where, **body}, settings.token)
 
 
-def _post(url: str, body: dict[str, Any], token: SecretStr | None) -> HttpPost:
-    url = wire_url(url)
+def _post(to: Endpoint, body: dict[str, Any], token: SecretStr | None) -> HttpPost:
     headers = {"Content-Type": "application/json; charset=utf-8"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token.get_secret_value()}"
-    return HttpPost(url=url, label=f"POST {address_label(url)}", body=json_body(body), headers=headers)
+    return HttpPost(url=to.url, label=to.label, body=json_body(body), headers=headers)
 
 
 def _place(notice: Notice, settings: SlackSettings) -> tuple[str, dict[str, Any]]:
     """The Web API's method, and where it is to write."""
     channel_id, _, ts = (notice.thread_ref or "").partition(":")
     if notice.event.firing or not channel_id or not ts or settings.on_resolved is OnResolved.MESSAGE:
-        return "chat.postMessage", {"channel": settings.channel}
+        return POST_MESSAGE, {"channel": settings.channel}
     if settings.on_resolved is OnResolved.UPDATE:
         # Takes the channel's id, not its name: https://docs.slack.dev/reference/methods/chat.update
-        return "chat.update", {"channel": channel_id, "ts": ts}
-    return "chat.postMessage", {"channel": channel_id, "thread_ts": ts, "reply_broadcast": True}
+        return UPDATE, {"channel": channel_id, "ts": ts}
+    return POST_MESSAGE, {"channel": channel_id, "thread_ts": ts, "reply_broadcast": True}
 
 
 def judge(reply: Reply, settings: SlackSettings) -> Verdict:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Self
 from urllib.parse import quote, urlencode
 
@@ -16,11 +17,11 @@ from worker.channels.channel import (
     CaFile,
     Channel,
     ChannelSettings,
+    Endpoint,
     SecretUrl,
     VerifyTls,
-    address_label,
+    endpoint,
     json_body,
-    wire_url,
 )
 from worker.channels.webhook_fields import Headers, MediaType, SigningSecrets
 from worker.channels.webhook_signature import message_id, signature
@@ -109,6 +110,11 @@ class WebhookSettings(ChannelSettings):
     verify_tls: VerifyTls = True
     ca_file: CaFile = None
 
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """Where requests go, apart from parameters that are sent in the address."""
+        return endpoint(self.url.get_secret_value(), self.method.value)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.body and self.params:
@@ -122,7 +128,7 @@ class WebhookSettings(ChannelSettings):
 
 def compose(notice: Notice, settings: WebhookSettings) -> HttpPost:
     """The request, with an id that is the same for all attempts; ValueError where the body's template fails."""
-    url = wire_url(settings.url.get_secret_value())
+    url = settings.endpoint.url
     body, content_type = b"", "application/json"
     if settings.body:
         body = render(settings.body, template_variables(notice))
@@ -136,7 +142,7 @@ def compose(notice: Notice, settings: WebhookSettings) -> HttpPost:
         body = json_body(_values(notice, settings) if settings.params else standard_document(notice))
     return HttpPost(
         url=url,
-        label=f"{settings.method} {address_label(url)}",
+        label=settings.endpoint.label,
         method=settings.method.value,
         headers=_all_headers(notice, settings, body, settings.content_type or content_type),
         body=body,

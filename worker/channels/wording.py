@@ -26,14 +26,15 @@ def headline(event: Event, *, test: bool = False) -> str:
 def paragraphs(notice: Notice) -> list[str]:
     """What follows the headline, in the order that people need it: message, measurement, where and when."""
     event = notice.event
-    parts = [
-        TEST_SENTENCE if notice.test else "",
-        event.message,
-        measurement(event),
-        " · ".join(facts(event)),
-        late(notice),
-    ]
-    return [part for part in parts if part]
+    parts = [TEST_SENTENCE] if notice.test else []
+    if event.message:
+        parts.append(event.message)
+    if event.metric is not None:
+        parts.append(measurement(event))
+    parts.append(" · ".join(facts(event)))
+    if notice.late_s > 0:
+        parts.append(late(notice))
+    return parts
 
 
 def plain(notice: Notice) -> str:
