@@ -13,7 +13,7 @@ from worker.channels import CHANNELS, channel_named
 from worker.channels.addresses import address_label, check_http_url, wire_url
 from worker.channels.channel import credential_key, json_body
 from worker.channels.replies import excerpt, json_object, retry_after_s
-from worker.channels.secrecy import secrets_of, without_secrets
+from worker.channels.secrecy import secrets_of, tellings_of, without_secrets
 from worker.channels.wording import (
     clip,
     clip_bytes,
@@ -25,6 +25,7 @@ from worker.channels.wording import (
     number,
     one_line,
     plain,
+    printable,
     within,
 )
 from worker.errors import InvalidSettings
@@ -247,3 +248,23 @@ def test_what_is_too_long_loses_message_first(make_notice, make_event):
 def test_one_line_is_one_printable_line(text):
     """For subjects and titles."""
     assert one_line(text).isprintable()
+    assert one_line(text) == " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+@given(st.text() | st.text("ab \n\t\r"), st.sampled_from(["", "\n", "\n\t"]))
+def test_control_characters_become_spaces_save_those_named(text, also):
+    """Whether or not there are any."""
+    assert printable(text, also) == "".join(c if c.isprintable() or c in also else " " for c in text)
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_what_settings_work_out_once_changes_nothing_of_them(name, cases):
+    """Equal to what was never used, and shown as it was: neither an address nor a secret appears."""
+    case = next(case for case in cases if case.channel.name == name)
+    used, unused = case.settings, case.settings
+    shown = repr(unused)
+    excerpt(b"some reply", used)
+    assert used.tellings == tellings_of(used)
+    assert used == unused
+    assert repr(used) == shown
+    assert used.model_dump() == unused.model_dump()

@@ -145,6 +145,21 @@ def test_any_json_is_an_event_or_a_named_error(fields, fill):
     assert load_event(dump_event(event)) == event
 
 
+def test_what_earlier_versions_kept_is_read():
+    """Whole numbers where a measurement is a float, and fields in any order."""
+    kept = parse(good(id="1", tags={"a": "b"}, links=[{"href": "https://x.example"}], extra={"n": 2**60}))
+    fields = json.loads(dump_event(kept)) | {"occurred_at": int(NOW), "new": 1}
+    assert load_event(json.dumps(dict(reversed(fields.items()))).encode()) == kept
+
+
+def test_an_event_cannot_be_changed():
+    """It is a value; and no two share a default that could be."""
+    one, two = parse(good()), parse(good())
+    with pytest.raises(AttributeError):
+        one.title = "x"
+    assert one.extra is not two.extra
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_an_event_or_a_named_error(raw):
     """No bytes, valid UTF-8 or not, do anything but parse or raise InvalidEvent."""
