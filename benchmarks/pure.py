@@ -25,7 +25,7 @@ from worker.attempt import Attempted
 from worker.channels import CHANNELS
 from worker.commands.output import print_table
 from worker.dispatch import plan
-from worker.events import load_event, parse_event
+from worker.events import dump_event, load_event, parse_event
 from worker.messages import Reply
 from worker.models import App, Delivery, DeliveryId, Destination, Event, Notice
 from worker.progress import DeliveryRules, notice_of, outcome_of, refusal
@@ -109,8 +109,8 @@ class Batch:
         self.raws = [orjson.dumps(load.event("pure", number)) for number in range(BATCH)]
         self.events = [parsed(raw) for raw in self.raws]
         self.apps = {app.name: app for app in map(_app, range(BATCH))}
-        self.owings = [plan("1-0", event, self.apps[event.app], NOW) for event in self.events]
-        self.deliveries = [delivery(owing.refs[0], owing.raw) for owing in self.owings]
+        self.kept = [(f"hipchat/{event.app}/room/{event.id}", dump_event(event)) for event in self.events]
+        self.deliveries = [delivery(ref, raw) for ref, raw in self.kept]
         self.routes = Routes(CHANNELS)
         self.found = [self.route(each) for each in self.deliveries]
         self.progress = [ended(each, route) for each, route in zip(self.deliveries, self.found, strict=True)]
@@ -163,7 +163,7 @@ def stages(batch: Batch) -> Iterator[Stage]:
     yield Stage(
         "plan, event as JSON", lambda: [plan("1-0", event, batch.apps[event.app], NOW) for event in batch.events]
     )
-    yield Stage("load the event", lambda: [delivery(owing.refs[0], owing.raw) for owing in batch.owings])
+    yield Stage("load the event", lambda: [delivery(ref, raw) for ref, raw in batch.kept])
     yield Stage("route, may it be tried", lambda: [permitted(batch, each) for each in batch.deliveries])
     yield Stage(
         "compose",
