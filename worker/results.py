@@ -95,11 +95,12 @@ class Results:
 
     def _settlement(self, progress: Progress) -> Settlement:
         settled = progress.outcome is not None
+        record, result = record_and_result(progress)
         return Settlement(
             lease=progress.delivery.lease,
-            record=record_json(progress),
+            record=record,
             line=line_of(progress.delivery.event),
-            result=result_json(progress) if settled or self._detail is ResultsDetail.ATTEMPTS else b"",
+            result=result if settled or self._detail is ResultsDetail.ATTEMPTS else b"",
             due_ms=0 if settled else max(1, int((progress.due_at or 0) * 1000)),
             hold_until_ms=int((progress.hold_until or 0) * 1000),
             thread=(progress.provider_ref or "") if progress.keep_thread else "",
