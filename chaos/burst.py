@@ -52,7 +52,7 @@ class Published:
         with self._app.connection() as connection:
             self._receiver = self._app.events.Receiver(connection, handlers={"task-received": self._note})
             self._ready.set()
-            self._receiver.capture(limit=None, timeout=None, wakeup=False)
+            self._receiver.capture(limit=None, timeout=None, wakeup=True)
 
     def _note(self, event: Mapping[str, Any]) -> None:
         if str(event.get("name", "")).startswith("bellhop.deliver."):

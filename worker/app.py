@@ -14,11 +14,13 @@ from kombu.transport import TRANSPORT_ALIASES
 
 from config.logging import configure
 from config.settings import settings
+from worker import json_decoder
 from worker.embedded_redis import redis_url
+from worker.envelopes import envelopes
 from worker.errors import BellhopError
-from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE
+from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE, QUEUES
 from worker.runtime import Runtime, close_runtime, runtime
-from worker.tasks import register, sender
+from worker.tasks import register
 
 # `-P threads` on the command line names Celery's pool by this table; `worker_pool` below serves where -P is not given.
 concurrency.ALIASES["threads"] = "worker.pool:TaskPool"
@@ -36,7 +38,8 @@ def _queue(name: str) -> Any:
     return Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
 
 
-celery_app = Celery("bellhop", broker=_url)
+json_decoder.install()
+celery_app = Celery("bellhop", broker=_url, events="worker.task_events:Events")
 celery_app.conf.update(
     # JSON only: a pickle in the queue would be code that anybody with Redis can run here.
     task_serializer="json",
@@ -48,7 +51,7 @@ celery_app.conf.update(
     result_backend=None,
     task_default_queue=DISPATCH_QUEUE,
     # Each bound by its own name: two queues on one key would both get each message.
-    task_queues=tuple(_queue(name) for name in (DELIVER_QUEUE, DISPATCH_QUEUE)),
+    task_queues=tuple(_queue(name) for name in QUEUES),
     task_routes={"bellhop.deliver.*": {"queue": DELIVER_QUEUE, "routing_key": DELIVER_QUEUE}},
     # The ledger, not the broker, is what redelivers deliveries; take no more than the threads can run.
     task_acks_late=False,
@@ -56,7 +59,7 @@ celery_app.conf.update(
     worker_pool="worker.pool:TaskPool",
     worker_consumer="worker.consumer:Consumer",
     worker_concurrency=settings().concurrency,
-    # Flower shows tasks and their return values from these events.
+    # Flower shows tasks and their return values from these events; `worker.task_events` sends them while it listens.
     worker_send_task_events=True,
     task_send_sent_event=False,
     worker_hijack_root_logger=False,
@@ -71,10 +74,12 @@ celery_app.conf.update(
     enable_utc=True,
 )
 
+_envelope = envelopes(celery_app)
+
 
 def process_runtime() -> Runtime:
     """This process' event loop and what lives on it."""
-    return runtime(settings(), _url, sender(celery_app))
+    return runtime(settings(), _url, _envelope)
 
 
 class Pipeline(bootsteps.StartStopStep):  # type: ignore[misc]

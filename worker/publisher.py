@@ -1,24 +1,22 @@
-"""Celery messages out: wake-ups for deliveries and batches of events, only while the queues are short.
-
-Publishing blocks (kombu has no asyncio), so it has threads of its own and never holds the event loop up.
-"""
+"""Celery messages out: wake-ups for deliveries and batches of events, only while the queues are short."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 log = structlog.get_logger()
 
 DISPATCH_QUEUE: Final = "celery"
 """Celery's own default, so that a producer's `send_task("bellhop.dispatch", …)` needs no routing."""
 DELIVER_QUEUE: Final = "bellhop.deliver"
+QUEUES: Final = (DISPATCH_QUEUE, DELIVER_QUEUE)
 SHORT_QUEUE: Final = 8
 """How many messages may wait in the queues before no more are published: the backlog stays in stream and ledger."""
 LOOK_AGAIN_S: Final = 0.005
@@ -26,24 +24,29 @@ TRY_AGAIN_S: Final = 0.5
 TRIES: Final = 30
 """How often a batch of events is published while Redis is away; then the stream gives it to whoever is there."""
 
-Send = Callable[[str, Sequence[Any], dict[str, Any], str], None]
-"""(task name, args, kwargs, what Flower shows as the arguments)"""
+Envelope = Callable[[str, Sequence[Any], Mapping[str, Any], str, str], bytes]
+"""(task name, args, kwargs, what Flower shows as the arguments, queue) to a Celery message for that queue's list."""
 
 
 class Publisher:
-    """Publishes through `send`, which blocks; asks Redis how long the queues are."""
+    """Puts messages made by `envelope` into Celery's queues; asks Redis how long those are."""
 
-    def __init__(self, redis: Redis, send: Send, *, batch: int) -> None:
+    def __init__(self, redis: Redis, envelope: Envelope, *, batch: int) -> None:
         self._redis = redis
-        self._send = send
+        self._envelope = envelope
         self._batch = batch
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="publish")
+        self._lengths = dict.fromkeys(QUEUES, 0)
+        """How many messages each queue held when something was last put into it."""
+        self._just_seen_short = False
 
     async def events(self, texts: list[str], entries: list[str]) -> None:
         """One dispatch task for a batch of events from the stream."""
         shown = f"({len(entries)} events: {entries[0]} … {entries[-1]})"
+        message = self._envelope("bellhop.dispatch", [texts], {"entries": entries}, shown, DISPATCH_QUEUE)
         for _ in range(TRIES):
-            if await self._publish("bellhop.dispatch", [texts], {"entries": entries}, shown):
+            if await self._put(DISPATCH_QUEUE, [message]):
+                # Intake asks for room as soon as this returns; single events need not wait for a second answer.
+                self._just_seen_short = sum(self._lengths.values()) <= SHORT_QUEUE // 2
                 return
             await asyncio.sleep(TRY_AGAIN_S)
 
@@ -52,35 +55,36 @@ class Publisher:
         by_channel: dict[str, list[str]] = defaultdict(list)
         for ref in refs:
             by_channel[ref.partition("/")[0]].append(ref)
+        messages = []
         for channel, mine in by_channel.items():
             for start in range(0, len(mine), self._batch):
                 chunk = mine[start : start + self._batch]
                 shown = f"({len(chunk)} deliveries: {chunk[0]} …)" if len(chunk) > 1 else f"({chunk[0]})"
-                await self._publish(f"bellhop.deliver.{channel}", [chunk], {}, shown)
+                messages.append(self._envelope(f"bellhop.deliver.{channel}", [chunk], {}, shown, DELIVER_QUEUE))
+        if messages:
+            await self._put(DELIVER_QUEUE, messages)
 
     async def room(self) -> None:
         """Wait until the queues are short."""
+        if self._just_seen_short:
+            self._just_seen_short = False
+            return
         while await self.depth() > SHORT_QUEUE:  # noqa: ASYNC110 - other processes empty them; no event of ours
             await asyncio.sleep(LOOK_AGAIN_S)
 
     async def depth(self) -> int:
         """How many messages wait in Celery's queues."""
         pipe = self._redis.pipeline(transaction=False)
-        pipe.llen(DISPATCH_QUEUE)
-        pipe.llen(DELIVER_QUEUE)
+        for queue in QUEUES:
+            pipe.llen(queue)
         return sum(await pipe.execute())
 
-    def close(self) -> None:
-        """Let what is being published finish."""
-        self._threads.shutdown()
-
-    async def _publish(self, task: str, args: Sequence[Any], kwargs: dict[str, Any], shown: str) -> bool:
-        """Whether it was published."""
-        loop = asyncio.get_running_loop()
+    async def _put(self, queue: str, messages: Sequence[bytes]) -> bool:
+        """Whether they are in the queue, for the workers to take from its other end."""
         try:
-            await loop.run_in_executor(self._threads, self._send, task, args, kwargs, shown)
-        except Exception as error:  # noqa: BLE001 - kombu raises what its transport raises
+            self._lengths[queue] = await self._redis.lpush(queue, *messages)
+        except (RedisError, OSError) as error:
             # Nothing is lost: the stream or the ledger has it, and it is published again when its time to wake ends.
-            log.warning("publish.failed", task=task, error=str(error))
+            log.warning("publish.failed", queue=queue, error=str(error))
             return False
         return True

@@ -28,7 +28,7 @@ from worker.delivery import Deliverer
 from worker.dispatch import Dispatcher
 from worker.intake import Intake
 from worker.progress import DeliveryRules
-from worker.publisher import Publisher, Send
+from worker.publisher import Envelope, Publisher
 from worker.results import Results
 from worker.routes import Routes
 from worker.stores.connection import async_redis
@@ -60,7 +60,7 @@ class Parts:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
-def assemble(settings: Settings, url: str, send: Send) -> Parts:
+def assemble(settings: Settings, url: str, envelope: Envelope) -> Parts:
     """Put the parts together; called on the loop."""
     redis = async_redis(url)
     kept = LedgerLimits(
@@ -73,7 +73,7 @@ def assemble(settings: Settings, url: str, send: Send) -> Parts:
     ledger = Ledger(redis, settings.prefix, kept)
     stream = EventStream(redis, settings.prefix, consumer_name(), rejected_kept=settings.rejected_kept)
     destinations = RedisDestinations(redis, settings.prefix)
-    publisher = Publisher(redis, send, batch=settings.batch)
+    publisher = Publisher(redis, envelope, batch=settings.batch)
     carrier = Carrier(settings)
     results = Results(ledger, publisher.deliveries, settings.results)
     rules = DeliveryRules(
@@ -113,10 +113,10 @@ def consumer_name() -> str:
 class Runtime:
     """The loop, its thread and its parts. `start` before anything else, `close` once."""
 
-    def __init__(self, settings: Settings, url: str, send: Send) -> None:
+    def __init__(self, settings: Settings, url: str, envelope: Envelope) -> None:
         self._settings = settings
         self._url = url
-        self._send = send
+        self._envelope = envelope
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="bellhop-loop", daemon=True)
         self.parts: Parts
@@ -149,7 +149,7 @@ class Runtime:
         self._loop.close()
 
     async def _open(self) -> None:
-        self.parts = assemble(self._settings, self._url, self._send)
+        self.parts = assemble(self._settings, self._url, self._envelope)
         deliverer = self.parts.deliverer
         await self._begin(keep_leases(self.parts.ledger, lambda: deliverer.leases, self._settings.lease_s))
 
@@ -167,7 +167,6 @@ class Runtime:
         if handed_back:
             log.warning("worker.handed_back", deliveries=handed_back)
         await ended(parts.tasks)
-        parts.publisher.close()
         await parts.carrier.close()
         with suppress(RedisError, OSError):
             await parts.stream.leave()
@@ -178,12 +177,12 @@ _runtimes: dict[int, Runtime] = {}
 _lock = threading.Lock()
 
 
-def runtime(settings: Settings, url: str, send: Send) -> Runtime:
+def runtime(settings: Settings, url: str, envelope: Envelope) -> Runtime:
     """This process' runtime, started when first asked for; a forked child gets its own."""
     with _lock:
         mine = _runtimes.get(os.getpid())
         if mine is None:
-            mine = Runtime(settings, url, send)
+            mine = Runtime(settings, url, envelope)
             mine.start()
             _runtimes[os.getpid()] = mine
         return mine

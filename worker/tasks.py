@@ -13,7 +13,6 @@ from typing import Any
 from celery import Celery, Task
 
 from worker.channels import CHANNELS
-from worker.publisher import Send
 from worker.runtime import Runtime
 
 RESULT_CHARS = 4096
@@ -65,12 +64,3 @@ def _register_deliver(celery_app: Celery, runtime: Callable[[], Runtime], name: 
         return mine.run(mine.parts.deliverer.deliver(refs)).as_result()
 
     deliver.__doc__ = f"Deliver a batch to {label}. `refs` are references: channel/app/destination/event id."
-
-
-def sender(celery_app: Celery) -> Send:
-    """What publishes a task, blocking, with `shown` in Flower in place of its arguments."""
-
-    def send(name: str, args: Any, kwargs: dict[str, Any], shown: str) -> None:
-        celery_app.tasks[name].apply_async(args, kwargs, argsrepr=shown, kwargsrepr="{}", ignore_result=True)
-
-    return send

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from fakeredis import FakeAsyncRedis
 
-from worker.publisher import DELIVER_QUEUE, SHORT_QUEUE, Publisher
+from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE, SHORT_QUEUE, Publisher
 from worker.stores.ledger import Ledger, LedgerLimits
 from worker.wakeups import Wakeups, keep_leases
 
@@ -20,24 +21,27 @@ async def redis():
     await client.aclose()
 
 
-@pytest.fixture
-def sent():
-    """Collects what would be Celery messages."""
-    return []
+def envelope(*parts):
+    """What would be a Celery message: its task, args, kwargs and what is shown of them."""
+    return json.dumps(parts).encode()
+
+
+async def queued(redis, queue=DELIVER_QUEUE):
+    """What is in a queue, in the order in which workers take it."""
+    return [json.loads(message) for message in reversed(await redis.lrange(queue, 0, -1))]
 
 
 @pytest.fixture
-async def publisher(redis, sent):
+def publisher(redis):
     """A publisher with batches of two."""
-    made = Publisher(redis, lambda *message: sent.append(message), batch=2)
-    yield made
-    made.close()
+    return Publisher(redis, envelope, batch=2)
 
 
-async def test_deliveries_are_one_task_per_channel_and_batch(publisher, sent):
+async def test_deliveries_are_one_task_per_channel_and_batch(publisher, redis):
     """References go to their channel's task, at most a batch each, and are named for Flower."""
     await publisher.deliveries(["hipchat/a/r/1", "slack/a/s/1", "hipchat/a/r/2", "hipchat/a/r/3"])
-    assert [(name, args) for name, args, _, _ in sent] == [
+    sent = await queued(redis)
+    assert [(name, args) for name, args, *_ in sent] == [
         ("bellhop.deliver.hipchat", [["hipchat/a/r/1", "hipchat/a/r/2"]]),
         ("bellhop.deliver.hipchat", [["hipchat/a/r/3"]]),
         ("bellhop.deliver.slack", [["slack/a/s/1"]]),
@@ -45,10 +49,12 @@ async def test_deliveries_are_one_task_per_channel_and_batch(publisher, sent):
     assert sent[0][3] == "(2 deliveries: hipchat/a/r/1 …)"
 
 
-async def test_flower_is_shown_no_event(publisher, sent):
+async def test_flower_is_shown_no_event(publisher, redis):
     """What intake publishes is shown by entry ids, not by its content."""
     await publisher.events(['{"title": "private"}'], ["5-0"])
-    assert sent[0][3] == "(1 events: 5-0 … 5-0)"
+    ((_, _, _, shown, queue),) = await queued(redis, DISPATCH_QUEUE)
+    assert shown == "(1 events: 5-0 … 5-0)"
+    assert queue == DISPATCH_QUEUE
 
 
 async def test_room_is_waited_for(publisher, redis):
@@ -61,18 +67,37 @@ async def test_room_is_waited_for(publisher, redis):
     await asyncio.wait_for(waiting, 5)
 
 
-async def test_a_publish_that_fails_loses_nothing_and_stops_nothing(redis):
+async def test_what_was_just_seen_short_is_not_asked_for_again(publisher, redis):
+    """The answer to a push says how long its queue is; it spares one question, and no second one."""
+    await publisher.events(["{}"], ["5-0"])
+    await redis.rpush(DELIVER_QUEUE, *("x" * (SHORT_QUEUE + 1)))
+    await asyncio.wait_for(publisher.room(), 5)
+    waiting = asyncio.create_task(publisher.room())
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_long_queue_is_asked_for(publisher, redis):
+    """A push into a queue that is long already gives no room."""
+    await redis.rpush(DISPATCH_QUEUE, *("x" * SHORT_QUEUE))
+    await publisher.events(["{}"], ["5-0"])
+    waiting = asyncio.create_task(publisher.room())
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_publish_that_fails_loses_nothing_and_stops_nothing():
     """Redis away at the moment of publishing is logged; the ledger wakes the delivery again."""
-
-    def fails(*_message):
-        raise ConnectionError("Redis is away")
-
-    publisher = Publisher(redis, fails, batch=2)
-    await publisher.deliveries(["hipchat/a/r/1"])
-    publisher.close()
+    away = FakeAsyncRedis(connected=False)
+    await Publisher(away, envelope, batch=2).deliveries(["hipchat/a/r/1"])
+    await away.aclose()
 
 
-async def test_the_timer_goes_on_when_redis_comes_back(redis, publisher, sent):
+async def test_the_timer_goes_on_when_redis_comes_back(redis, publisher):
     """An outage ends no timer: what is due is published once Redis answers again."""
     ledger = Ledger(redis, "t", LedgerLimits())
     asked = []
@@ -84,7 +109,7 @@ async def test_the_timer_goes_on_when_redis_comes_back(redis, publisher, sent):
 
     await redis.zadd("t:owed", {"hipchat/a/r/1": 1})
     running = asyncio.create_task(Wakeups(ledger, publisher.deliveries, room, batch=10).run())
-    while not sent:
+    while not (sent := await queued(redis)):
         await asyncio.sleep(0.01)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

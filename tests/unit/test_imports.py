@@ -26,7 +26,7 @@ LAYERS = [
         "wakeups",
         "publisher",
     },
-    {"runtime", "pool", "consumer", "broker"},
+    {"runtime", "pool", "consumer", "broker", "envelopes", "json_decoder", "task_events"},
     {"tasks"},
     {"app"},
     {"sandbox", "supervisor", "demo", "explain"},
