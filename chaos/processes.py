@@ -14,33 +14,38 @@ from typing import Self, TypeVar
 
 T = TypeVar("T")
 TICK_S = 0.02
-LAST_WORDS = 1500
+LAST_WORDS = 3000
 
 
 class NotInTime(AssertionError):
     """Something that had to come did not."""
 
 
-def until(condition: Callable[[], T], within_s: float, what: str) -> T:
+def until(condition: Callable[[], T], within_s: float, what: str | Callable[[], str]) -> T:
     """What `condition` returns as soon as it is true of it; NotInTime after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise NotInTime(f"not within {within_s:g} s: {what}")
+            raise NotInTime(f"not within {within_s:g} s: {what if isinstance(what, str) else what()}")
         time.sleep(TICK_S)
     return found
 
 
 class Process:
-    """A child in a session of its own, its output in `log`; a context manager that leaves none of it behind."""
+    """A child in a session of its own, its output in `log`; a context manager that leaves none of it behind.
 
-    def __init__(self, command: Sequence[str], *, env: Mapping[str, str], log: Path) -> None:
+    It works in the folder `cwd`, or in that of its log.
+    """
+
+    def __init__(
+        self, command: Sequence[str | Path], *, env: Mapping[str, str], log: Path, cwd: Path | None = None
+    ) -> None:
         self.log = log
         with log.open("wb") as output:
             self._child = subprocess.Popen(  # noqa: S603 - our own commands
                 command,
                 env=dict(env),
-                cwd=log.parent,
+                cwd=cwd or log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -57,9 +62,18 @@ class Process:
         """Whether it has not ended yet."""
         return self._child.poll() is None
 
+    @property
+    def code(self) -> int | None:
+        """Its exit code, once it has been seen to end."""
+        return self._child.returncode
+
+    def output(self) -> str:
+        """All that it has said."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
     def last_words(self) -> str:
         """The end of what it said."""
-        return self.log.read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:]
+        return self.output()[-LAST_WORDS:]
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it and all its children."""

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-T = TypeVar("T")
-TICK_S = 0.02
-TAIL_CHARS = 3000
+from chaos import processes
+from chaos.processes import until
 
-
-def until(condition: Callable[[], T], within_s: float, what: str | Callable[[], str]) -> T:
-    """What `condition` returns as soon as it is true of it; AssertionError with `what` after `within_s` seconds."""
-    deadline = time.monotonic() + within_s
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within_s:g} s: {what if isinstance(what, str) else what()}")
-        time.sleep(TICK_S)
-    return found
+__all__ = ["Process", "descendants", "free_port", "lives", "until"]
 
 
 def free_port() -> int:
@@ -53,67 +38,25 @@ def lives(pid: int) -> bool:
         return False
 
 
-class Process:
-    """A child in a process group of its own. A context manager: on the way out the whole group is killed."""
-
-    def __init__(self, command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path) -> None:
-        self.log = log
-        with log.open("wb") as output:
-            self._child = subprocess.Popen(
-                [str(part) for part in command],
-                env=dict(env),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    @property
-    def pid(self) -> int:
-        """Its process id, and its group's."""
-        return self._child.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended yet."""
-        return self._child.poll() is None
-
-    def output(self) -> str:
-        """All that it has said."""
-        return self.log.read_text(encoding="utf-8", errors="replace")
+class Process(processes.Process):
+    """A child that says what it said last where it does not do as it is told."""
 
     def wait_for(self, text: str, within_s: float = 30) -> Self:
         """Wait until it has said `text`; AssertionError with its last words where it ends before, or never does."""
-        until(lambda: text in self.output() or not self.running, within_s, self._last_words)
-        assert text in self.output(), self._last_words()
+        until(lambda: text in self.output() or not self.running, within_s, self._state)
+        assert text in self.output(), self._state()
         return self
 
     def terminate(self, within_s: float = 30) -> int:
         """SIGTERM; its exit code."""
-        self._child.terminate()
+        super().terminate()
         return self.wait(within_s)
 
     def wait(self, within_s: float = 30) -> int:
         """Its exit code, once it has ended by itself."""
-        until(lambda: not self.running, within_s, self._last_words)
-        return self._child.returncode
+        until(lambda: not self.running, within_s, self._state)
+        return self.code
 
-    def kill(self) -> None:
-        """SIGKILL to it and its children. Nothing happens where it has ended already."""
-        if self._child.returncode is None:  # not reaped yet: so the number is still its own
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
-            self._child.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
-
-    def _last_words(self) -> str:
-        state = "runs" if self.running else f"ended with {self._child.returncode}"
-        return f"{self.log.name}: {state}; its last words:\n{self.output()[-TAIL_CHARS:]}"
+    def _state(self) -> str:
+        state = "runs" if self.running else f"ended with {self.code}"
+        return f"{self.log.name}: {state}; its last words:\n{self.last_words()}"
