@@ -9,10 +9,10 @@ import redis
 
 from chaos.cluster import Cluster
 from chaos.load import Producer, events
-from chaos.outages import QUEUES
 from chaos.processes import NotInTime, Process, until
 from chaos.row import Check, Measured, Trial
 from chaos.verdict import finished, measured, none
+from worker.publisher import QUEUES
 
 GARBAGE = ("garbage", "{}", '{"body": "bm90IGpzb24=", "headers": {}, "properties": {}}')
 FULL_S = 3.0

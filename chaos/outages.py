@@ -10,10 +10,10 @@ from chaos.load import events
 from chaos.processes import NotInTime, until
 from chaos.row import Check, Measured, Trial
 from chaos.verdict import at_most, finished, measured, none
+from worker.publisher import QUEUES
 
 LATENCY_S = 0.1
 RESUME_S = 5.0
-QUEUES = ("celery", "bellhop.deliver")
 AWAY_S = 1.0
 
 

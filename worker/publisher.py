@@ -16,7 +16,11 @@ log = structlog.get_logger()
 DISPATCH_QUEUE: Final = "celery"
 """Celery's own default, so that a producer's `send_task("bellhop.dispatch", …)` needs no routing."""
 DELIVER_QUEUE: Final = "bellhop.deliver"
-QUEUES: Final = (DISPATCH_QUEUE, DELIVER_QUEUE)
+RETRY_QUEUE: Final = "bellhop.retry"
+"""What is delivered again has a lane of its own: workers ask the queues in turn, so that a mass of retries stands in no
+first attempt's way, and new alerts in no retry's."""
+FRESH: Final = (DISPATCH_QUEUE, DELIVER_QUEUE)
+QUEUES: Final = (*FRESH, RETRY_QUEUE)
 SHORT_QUEUE: Final = 8
 """How many messages may wait in the queues before no more are published: the backlog stays in stream and ledger."""
 LOOK_AGAIN_S: Final = 0.005
@@ -46,12 +50,30 @@ class Publisher:
         for _ in range(TRIES):
             if await self._put(DISPATCH_QUEUE, [message]):
                 # Intake asks for room as soon as this returns; single events need not wait for a second answer.
-                self._just_seen_short = sum(self._lengths.values()) <= SHORT_QUEUE // 2
+                self._just_seen_short = sum(self._lengths[queue] for queue in FRESH) <= SHORT_QUEUE // 2
                 return
             await asyncio.sleep(TRY_AGAIN_S)
 
     async def deliveries(self, refs: Sequence[str]) -> None:
         """One deliver task per channel for every `batch` references."""
+        await self._deliver(refs, DELIVER_QUEUE)
+
+    async def retries(self, refs: Sequence[str]) -> None:
+        """The same for what has come due again."""
+        await self._deliver(refs, RETRY_QUEUE)
+
+    async def room(self) -> None:
+        """Wait until the queues of what is new are short."""
+        if self._just_seen_short:
+            self._just_seen_short = False
+            return
+        await self._until_short(FRESH)
+
+    async def room_for_retries(self) -> None:
+        """Wait until the queue of retries is short."""
+        await self._until_short((RETRY_QUEUE,))
+
+    async def _deliver(self, refs: Sequence[str], queue: str) -> None:
         by_channel: dict[str, list[str]] = defaultdict(list)
         for ref in refs:
             by_channel[ref.partition("/")[0]].append(ref)
@@ -60,22 +82,18 @@ class Publisher:
             for start in range(0, len(mine), self._batch):
                 chunk = mine[start : start + self._batch]
                 shown = f"({len(chunk)} deliveries: {chunk[0]} …)" if len(chunk) > 1 else f"({chunk[0]})"
-                messages.append(self._envelope(f"bellhop.deliver.{channel}", [chunk], {}, shown, DELIVER_QUEUE))
+                messages.append(self._envelope(f"bellhop.deliver.{channel}", [chunk], {}, shown, queue))
         if messages:
-            await self._put(DELIVER_QUEUE, messages)
+            await self._put(queue, messages)
 
-    async def room(self) -> None:
-        """Wait until the queues are short."""
-        if self._just_seen_short:
-            self._just_seen_short = False
-            return
-        while await self.depth() > SHORT_QUEUE:  # noqa: ASYNC110 - other processes empty them; no event of ours
+    async def _until_short(self, queues: Sequence[str]) -> None:
+        while await self._depth(queues) > SHORT_QUEUE:  # noqa: ASYNC110 - other processes empty them; no event of ours
             await asyncio.sleep(LOOK_AGAIN_S)
 
-    async def depth(self) -> int:
-        """How many messages wait in Celery's queues."""
+    async def _depth(self, queues: Sequence[str]) -> int:
+        """How many messages wait in these queues."""
         pipe = self._redis.pipeline(transaction=False)
-        for queue in QUEUES:
+        for queue in queues:
             pipe.llen(queue)
         return sum(await pipe.execute())
 

@@ -101,7 +101,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope) -> Parts:
     intake = Intake(
         stream, publisher.events, publisher.room, batch=settings.batch, max_event_bytes=settings.max_event_bytes
     )
-    wakeups = Wakeups(ledger, publisher.deliveries, publisher.room, batch=settings.batch)
+    wakeups = Wakeups(ledger, publisher.retries, publisher.room_for_retries, batch=settings.batch)
     return Parts(redis, carrier, publisher, dispatcher, deliverer, intake, wakeups, ledger, stream)
 
 

@@ -8,7 +8,7 @@ import json
 import pytest
 from fakeredis import FakeAsyncRedis
 
-from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE, SHORT_QUEUE, Publisher
+from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE, RETRY_QUEUE, SHORT_QUEUE, Publisher
 from worker.stores.ledger import Ledger, LedgerLimits
 from worker.wakeups import Wakeups, keep_leases
 
@@ -47,6 +47,19 @@ async def test_deliveries_are_one_task_per_channel_and_batch(publisher, redis):
         ("bellhop.deliver.slack", [["slack/a/s/1"]]),
     ]
     assert sent[0][3] == "(2 deliveries: hipchat/a/r/1 …)"
+
+
+async def test_retries_have_a_lane_of_their_own(publisher, redis):
+    """A mass of retries leaves room for what is new, and what is new leaves room for retries."""
+    await publisher.retries([f"hipchat/a/r/{number}" for number in range(2 * SHORT_QUEUE + 2)])
+    assert {queue for *_, queue in await queued(redis, RETRY_QUEUE)} == {RETRY_QUEUE}
+    await asyncio.wait_for(publisher.room(), 5)
+    waiting = asyncio.create_task(publisher.room_for_retries())
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await redis.delete(RETRY_QUEUE)
+    await redis.rpush(DELIVER_QUEUE, *("x" * (SHORT_QUEUE + 1)))
+    await asyncio.wait_for(waiting, 5)
 
 
 async def test_flower_is_shown_no_event(publisher, redis):

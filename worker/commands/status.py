@@ -11,7 +11,7 @@ from rich.text import Text
 
 from config.settings import misspelt, settings
 from worker.commands.output import Exit, connected, print_json, print_table, run
-from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE
+from worker.publisher import QUEUES
 from worker.stores.destinations import RedisDestinations
 from worker.stores.events import EventStream
 from worker.stores.ledger import Ledger
@@ -34,13 +34,13 @@ async def gather(redis: Redis) -> dict[str, Any]:
     """Everything that `status` shows, as plain numbers."""
     prefix = settings().prefix
     stream = EventStream(redis, prefix, "status")
-    queues = [await redis.llen(name) for name in (DISPATCH_QUEUE, DELIVER_QUEUE)]
+    queues = [await redis.llen(name) for name in QUEUES]
     workers = await stream.consumers()
     memory = await redis.info("memory")
     return {
         "events_waiting": await stream.waiting(),
         "deliveries": await Ledger(redis, prefix).counts(),
-        "celery_queues": dict(zip((DISPATCH_QUEUE, DELIVER_QUEUE), queues, strict=True)),
+        "celery_queues": dict(zip(QUEUES, queues, strict=True)),
         "workers": [row for row in workers if row["idle"] < ALIVE_MS],
         "kept": await Records(redis, prefix).kept(),
         "kept_bytes": await Records(redis, prefix).weights(),
