@@ -7,6 +7,7 @@ when the task has returned, and a vendor that hangs holds a lease, not a thread.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -215,6 +216,8 @@ def _delivery(claim: Claim, event: bytes, now: float) -> Delivery:
 
 def _log(progress: Progress, attempted: Attempted | None, fate: Fate) -> None:
     """One wide line per attempt."""
+    if not log.is_enabled_for(logging.INFO):
+        return
     last = progress.attempts[-1] if progress.attempts else None
     log.info(
         "delivery.attempted" if progress.outcome is None else "delivery.settled",

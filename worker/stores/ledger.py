@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 import orjson
+from msgspec import Struct
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
@@ -27,8 +28,7 @@ REPEAT_MS = 24 * 3600 * 1000
 """How long an event's id counts as seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owing:
+class Owing(Struct, frozen=True):
     """What dispatch decided for one event. `raw` is its JSON as it is kept."""
 
     entry: str
@@ -51,8 +51,7 @@ class Dispatched:
     repeated: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A lease on one delivery. `event` is None where the record is gone; `deaths` counts workers that died over it."""
 
     ref: str
@@ -68,8 +67,7 @@ class Claim:
     """Why its destination is paused, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """One attempt's end: `due_ms` 0 settles, else it is owed again. Times are epoch milliseconds."""
 
     lease: str
