@@ -1,14 +1,13 @@
-"""The measures: each fills its queue first, then starts a worker on a processor of its own and watches the sink."""
+"""What all measures share: Redis and the sink, workers on processors of their own, and watching what arrives."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,8 @@ from typing import Any
 import orjson
 from redis import Redis
 
-from benchmarks import load, plain_celery
-from benchmarks.figures import BARE, BELLHOP, PLAIN, Latency, Throughput, latency
-from benchmarks.processes import Child
+from benchmarks.figures import Throughput
+from benchmarks.processes import Child, process_s
 from worker.embedded_redis import EmbeddedRedis
 from worker.stores.connection import sync_redis
 
@@ -27,9 +25,6 @@ ROOT = Path(__file__).resolve().parents[1]
 POLL_S = 0.05
 STALLED_S = 30.0
 """A worker from which nothing came for so long will not deliver the rest."""
-IDLE_EVENTS = 200
-IDLE_EVERY_S = 0.02
-WARM_UPS = 10
 
 Show = Callable[[str, int, int], None]
 """(what is being done, how much of it, of how much)"""
@@ -45,6 +40,8 @@ class Bench:
     worker_cpus: frozenset[int]
     folder: Path
     show: Show
+    redis_pid: int
+    sink_pid: int
 
     def sink(self, path: str) -> Any:
         """Ask the sink."""
@@ -56,85 +53,48 @@ class Bench:
         self.redis.flushall()
         self.sink("/reset")
 
-    def child(self, name: str, *command: str, env: dict[str, str] | None = None) -> Child:
-        """Start a worker on the worker's processor."""
-        return Child(command, self.worker_cpus, self.folder / f"{name}.log", environment(env or {}))
+    def child(self, name: str, *command: str, env: Mapping[str, str] | None = None, cpus: Iterable[int] = ()) -> Child:
+        """Start a worker on `cpus`, by default on the worker's processor."""
+        return Child(command, cpus or self.worker_cpus, self.folder / f"{name}.log", environment(env or {}))
 
 
-def environment(more: dict[str, str]) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Processor seconds since each began: of the workers' whole trees, of Redis, of the sink, of this process."""
+
+    workers: float
+    redis: float
+    sink: float
+    bench: float
+
+
+def environment(more: Mapping[str, str]) -> dict[str, str]:
     """A child's: without what this machine sets for Bellhop, and with this very source tree to import from."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BELLHOP_")}
-    return clean | {"PYTHONPATH": str(ROOT)} | more
+    return clean | {"PYTHONPATH": str(ROOT), **more}
 
 
-def processors() -> tuple[frozenset[int], frozenset[int]]:
-    """(the worker's processor, the others'): the same one where there is only one."""
-    mine = sorted(os.sched_getaffinity(0))
-    return frozenset(mine[:1]), frozenset(mine[1:] or mine)
+def processors(mine: Iterable[int], workers: int = 1) -> tuple[frozenset[int], frozenset[int]]:
+    """(the workers' processors, one each; the others'): shared where there are too few of `mine`."""
+    ordered = sorted(mine)
+    return frozenset(ordered[:workers]), frozenset(ordered[workers:] or ordered)
 
 
 @contextmanager
 def bench(show: Show) -> Iterator[Bench]:
     """Redis and the sink, started for this run and stopped after it."""
-    worker_cpus, other_cpus = processors()
+    mine = os.sched_getaffinity(0)
+    worker_cpus, other_cpus = processors(mine)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bellhop-bench-")))
-        stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+        stack.callback(os.sched_setaffinity, 0, mine)
         os.sched_setaffinity(0, other_cpus)  # Redis inherits it
         server = stack.enter_context(EmbeddedRedis(folder / "state"))
         command = [sys.executable, "-m", "benchmarks.sink"]
         sink = stack.enter_context(Child(command, other_cpus, folder / "sink.log", environment({}), talks=True))
         redis = stack.enter_context(sync_redis(server.url))
-        yield Bench(server.url, redis, f"http://127.0.0.1:{sink.line()}", worker_cpus, folder, show)
-
-
-def bare(bench: Bench, count: int) -> Throughput:
-    """Bare aiohttp, to which the others are compared."""
-    bench.reset()
-    with bench.child("bare", sys.executable, "-m", "benchmarks.bare", bench.sink_url, str(count)) as child:
-        return _watch(bench, child, BARE, count, lambda: 0)
-
-
-def plain(bench: Bench, count: int) -> Throughput:
-    """A Celery task a delivery."""
-    bench.reset()
-    for done in plain_celery.fill(bench.redis_url, count):
-        bench.show("queueing Celery tasks", done, count)
-    env = {"BENCH_REDIS": bench.redis_url, "BENCH_SINK": bench.sink_url}
-    options = ("-P", "threads", "-c", "100", "--loglevel", "warning")
-    with bench.child("plain", celery(), "-A", "benchmarks.plain_celery", "worker", *options, env=env) as child:
-        return _watch(bench, child, PLAIN, count, lambda: 0)
-
-
-def bellhop(bench: Bench, count: int) -> Throughput:
-    """Bellhop, its events already on the stream; done when every result is written."""
-    bench.reset()
-    asyncio.run(load.save_apps(bench.redis_url, bench.sink_url))
-    for done in load.fill(bench.redis, count):
-        bench.show("filling the stream", done, count)
-    with _bellhop_worker(bench, count) as child:
-        found = _watch(bench, child, BELLHOP, count, lambda: count - load.settled(bench.redis))
-        return _checked(found, count, len(load.delivered(bench.redis)))
-
-
-def idle(bench: Bench) -> Latency:
-    """Single events to an idle Bellhop, each to a room of its own, by which the sink tells them apart."""
-    bench.reset()
-    asyncio.run(load.save_apps(bench.redis_url, bench.sink_url))
-    with _bellhop_worker(bench, IDLE_EVENTS) as child:
-        for number in range(load.APPS - WARM_UPS, load.APPS):
-            _send(bench, number)
-        _until(bench, child, "warming up", WARM_UPS)
-        sent = {}
-        for number in range(IDLE_EVENTS):
-            sent[load.room_path(number)] = time.monotonic()
-            _send(bench, number)
-            bench.show("single events", number, IDLE_EVENTS)
-            time.sleep(IDLE_EVERY_S)
-        _until(bench, child, "single events", WARM_UPS + IDLE_EVENTS)
-        arrived = bench.sink("/arrivals")
-    took = [(arrived[path] - at) * 1000 for path, at in sent.items() if path in arrived]
-    return latency(took, IDLE_EVENTS - len(took))
+        address = f"http://127.0.0.1:{sink.line()}"
+        yield Bench(server.url, redis, address, worker_cpus, folder, show, server.pid, sink.pid)
 
 
 def celery() -> str:
@@ -142,43 +102,73 @@ def celery() -> str:
     return str(Path(sys.executable).with_name("celery"))
 
 
-def _bellhop_worker(bench: Bench, count: int) -> Child:
-    env = {
+def bellhop_worker(
+    bench: Bench,
+    count: int,
+    *,
+    name: str = "bellhop",
+    cpus: Iterable[int] = (),
+    env: Mapping[str, str] | None = None,
+) -> Child:
+    """A worker process as users start it; the results stream keeps `count` results, so that all can be checked."""
+    settings = {
         "BELLHOP_REDIS_URL": bench.redis_url,
         "BELLHOP_ALLOWED_ADDRESSES": "127.0.0.0/8",
         "BELLHOP_STATE_DIR": str(bench.folder / "worker"),
         "BELLHOP_LOG_LEVEL": "warning",
         "BELLHOP_RESULTS_KEPT": str(max(100_000, 2 * count)),
     }
-    command = (celery(), "-A", "worker", "worker", "-P", "threads", "--loglevel", "warning")
-    return bench.child("bellhop", *command, env=env)
+    command = (celery(), "-A", "worker", "worker", "-P", "threads", "--loglevel", "warning", "-n", f"{name}@%h")
+    return bench.child(name, *command, env=settings | dict(env or {}), cpus=cpus)
 
 
-def _send(bench: Bench, number: int) -> None:
-    bench.redis.xadd(f"{load.PREFIX}:events", {"event": orjson.dumps(load.event("idle", number))})
+def spent(bench: Bench, workers: Sequence[Child]) -> Spent:
+    """What has been spent so far."""
+    mine = time.process_time()
+    return Spent(sum(each.cpu_s() for each in workers), process_s(bench.redis_pid), process_s(bench.sink_pid), mine)
 
 
-def _checked(found: Throughput, count: int, delivered: int) -> Throughput:
-    """`found`, with what the results stream does not call delivered as lost."""
-    lost = max(found.lost, count - delivered)
-    return Throughput(found.name, found.deliveries, found.per_s, found.cpu_us, lost, found.doubled)
+def nothing_left() -> int:
+    """For those whose work is done when it has arrived."""
+    return 0
 
 
-def _watch(bench: Bench, child: Child, name: str, count: int, unsettled: Callable[[], int]) -> Throughput:
-    """Watch `count` deliveries arrive: the clock runs from the first that is seen to the last."""
-    first = _until(bench, child, name, 1)
-    began, cpu = time.monotonic(), child.cpu_s()
-    seen = _until(bench, child, name, count, unsettled)
-    done = seen["count"] - first["count"]
+def watch(
+    bench: Bench,
+    workers: Sequence[Child],
+    name: str,
+    count: int,
+    unsettled: Callable[[], int] = nothing_left,
+    *,
+    settle_in_s: float = 0.0,
+) -> Throughput:
+    """Watch `count` deliveries arrive: the clock runs from the first that is seen, or so long after it, to the last."""
+    first = until(bench, workers, name, 1)
+    if settle_in_s:
+        time.sleep(settle_in_s)
+        first = bench.sink("/stats")
+    began, before = time.monotonic(), spent(bench, workers)
+    seen = until(bench, workers, name, count, unsettled)
+    after = spent(bench, workers)
+    done, missing = seen["count"] - first["count"], count - seen["count"]
     if done <= 0:
-        return Throughput(name, seen["count"], 0.0, 0.0, max(0, count - seen["count"]))
-    span, cpu = seen["last"] - began, child.cpu_s() - cpu
-    missing = count - seen["count"]
-    return Throughput(name, seen["count"], done / span, cpu / done * 1e6, max(0, missing), max(0, -missing))
+        return Throughput(name, seen["count"], 0.0, 0.0, max(0, missing))
+    each = 1e6 / done
+    return Throughput(
+        name,
+        seen["count"],
+        done / (seen["last"] - began),
+        (after.workers - before.workers) * each,
+        max(0, missing),
+        max(0, -missing),
+        redis_us=(after.redis - before.redis) * each,
+        sink_us=(after.sink - before.sink) * each,
+        bench_us=(after.bench - before.bench) * each,
+    )
 
 
-def _until(
-    bench: Bench, child: Child, what: str, count: int, unsettled: Callable[[], int] = lambda: 0
+def until(
+    bench: Bench, workers: Sequence[Child], what: str, count: int, unsettled: Callable[[], int] = nothing_left
 ) -> dict[str, Any]:
     """Wait for `count` arrivals and for nothing to be unsettled, as long as something moves; what the sink says."""
     moved, before = time.monotonic(), -1
@@ -186,7 +176,7 @@ def _until(
         seen: dict[str, Any] = bench.sink("/stats")
         left = unsettled()
         bench.show(what, min(seen["count"], count), count)
-        if (seen["count"] >= count and left <= 0) or not child.running:
+        if (seen["count"] >= count and left <= 0) or not any(each.running for each in workers):
             return seen
         now = time.monotonic()
         if seen["count"] - left != before:

@@ -60,6 +60,18 @@ def read_stats() -> list[Stat]:
     return stats
 
 
+def process_s(pid: int) -> float:
+    """The processor time of one process so far, in seconds; that of its running children is not in it."""
+    return parse_stat((PROC / str(pid) / "stat").read_text(errors="replace")).ticks / os.sysconf("SC_CLK_TCK")
+
+
+def move(pid: int, cpus: Iterable[int]) -> None:
+    """Let every thread of a process run on `cpus`."""
+    for thread in (PROC / str(pid) / "task").iterdir():
+        with suppress(ProcessLookupError):  # it ended meanwhile
+            os.sched_setaffinity(int(thread.name), cpus)
+
+
 class Child:
     """A process on the processors `cpus`, its output in `log`; a context manager that leaves none of it behind."""
 

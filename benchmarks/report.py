@@ -1,83 +1,113 @@
-"""What a run says: a table for people, JSON for scripts."""
+"""What a run says: tables for people, markdown for pages, JSON for scripts, and whether it failed."""
 
 from __future__ import annotations
 
 import math
-import os
-import platform
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.figures import BELLHOP, PLAIN, Round, Summary, Target, lost, median_latency, summarised, targets
+from rich.text import Text
+
+from benchmarks.table import Table, Target
 from worker.commands.output import print_line, print_table
 
-COLUMNS = ("what", "deliveries/s", "CPU us each", "x bare", "target")
-AIMS = {BELLHOP: ("Bellhop by rate", "Bellhop by processor time")}
+TARGET_COLUMNS = ("target", "aim", "measured", "")
+HOLDS, MISSED, UNKNOWN = "holds", "MISSED", "not measured"
+COLOURS = {HOLDS: "green", MISSED: "bold red", UNKNOWN: "yellow"}
 
 
-def as_json(rounds: Sequence[Round], redis: str) -> dict[str, Any]:
-    """The medians, the targets, and every round's figures."""
-    idle = median_latency(rounds)
+def verdict(target: Target) -> str:
+    """Whether it holds, in a word or two."""
+    if target.holds is None:
+        return UNKNOWN
+    return HOLDS if target.holds else MISSED
+
+
+def measured(target: Target) -> str:
+    """What came out, to three figures."""
+    value = target.value
+    if value is None:
+        return ""
+    if math.isnan(value):
+        return "nothing came"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - four digits need no exponent
+
+
+def target_rows(targets: Iterable[Target]) -> list[tuple[str, str, str, str]]:
+    """As TARGET_COLUMNS say."""
+    return [(each.what, each.aim, measured(each), verdict(each)) for each in targets]
+
+
+def show(table: Table) -> None:
+    """Print one table and its targets."""
+    print_line(f"\n{table.title}", "bold")
+    print_table(table.columns, table.rows)
+    print_line("")
+    rows = target_rows(table.targets)
+    print_table(TARGET_COLUMNS, [(*row[:-1], Text(row[-1], COLOURS[row[-1]])) for row in rows])
+
+
+def markdown(table: Table, about: Mapping[str, Any]) -> str:
+    """A page of one table."""
+    parts = [
+        f"# {table.title}",
+        sentence(about),
+        _grid(table.columns, table.rows),
+        _grid(TARGET_COLUMNS, target_rows(table.targets)),
+        losses([table]).capitalize() + ".",
+    ]
+    if table.plot:
+        parts.append(f"![{table.title}]({table.name}.png)")
+    return "\n\n".join(parts) + "\n"
+
+
+def sentence(about: Mapping[str, Any]) -> str:
+    """What was run, and on what."""
+    size = "" if about["scale"] == 1 else f", {about['scale']:g} of the full size"
+    return (
+        f"Medians of {about['rounds']} rounds{size}; {about['processors']} processors, Python {about['python']}, "
+        f"{about['redis']}; {about['date']}."
+    )
+
+
+def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def as_json(table: Table, about: Mapping[str, Any]) -> dict[str, Any]:
+    """One table's figures."""
     return {
-        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "redis": redis},
-        "rounds": len(rounds),
-        "throughput": [asdict(each) for each in summarised(rounds)],
-        "idle_ms": {"p50": idle.p50, "p95": idle.p95, "p99": idle.p99} if idle else None,
-        "targets": [asdict(each) for each in targets(rounds)],
-        "lost": lost(rounds),
-        "each_round": [asdict(each) for each in rounds],
+        "name": table.name,
+        "title": table.title,
+        "about": dict(about),
+        "columns": table.columns,
+        "rows": table.rows,
+        "targets": [{"what": t.what, "aim": t.aim, "value": t.value, "holds": t.holds} for t in table.targets],
+        "lost": table.lost,
+        "data": table.data,
     }
 
 
-def rows(rounds: Sequence[Round]) -> list[tuple[str, ...]]:
-    """The table's rows."""
-    aims = {target.what: target for target in targets(rounds)}
-    table = [_throughput_row(each, aims) for each in summarised(rounds)]
-    idle = median_latency(rounds)
-    if idle:
-        p50, p99 = aims["idle p50"], aims["idle p99"]
-        table += [
-            ("idle, XADD to arrival, p50", _ms(idle.p50), "", "", _verdict(p50)),
-            ("idle, p95", _ms(idle.p95), "", "", ""),
-            ("idle, p99", _ms(idle.p99), "", "", _verdict(p99)),
-        ]
-    return table
+def losses(tables: Iterable[Table]) -> str:
+    """What counts most: whether everything was delivered."""
+    lost = sum(table.lost for table in tables)
+    return f"{lost} deliveries were LOST" if lost else "nothing was lost"
 
 
-def _throughput_row(each: Summary, aims: dict[str, Target]) -> tuple[str, ...]:
-    verdicts = [_verdict(aims[what]) for what in AIMS.get(each.name, ()) if aims[what].value is not None]
-    x_bare = "" if each.x_bare is None else f"{each.x_bare:.2f} (by CPU {each.x_bare_by_cpu or 0:.2f})"
-    return each.name, f"{each.per_s:,.0f}", f"{each.cpu_us:,.0f}", x_bare, "\n".join(verdicts)
+def closing(tables: Sequence[Table]) -> str:
+    """One sentence on all."""
+    verdicts = [verdict(target) for table in tables for target in table.targets]
+    counts = [f"{verdicts.count(each)} {_verb(each)}" for each in (HOLDS, MISSED, UNKNOWN) if each in verdicts]
+    return f"Of {len(verdicts)} targets {', '.join(counts)}; {losses(tables)}."
 
 
-def _ms(value: float) -> str:
-    return "none came" if math.isnan(value) else f"{value:.1f} ms"
+def _verb(verdict: str) -> str:
+    return {HOLDS: "hold", MISSED: "are MISSED", UNKNOWN: "were not measured"}[verdict]
 
 
-def _verdict(target: Target) -> str:
-    """`>= 0.6 x bare: 0.64, holds`."""
-    value = target.value
-    if value is None:
-        return f"{target.aim}: not measured"
-    return f"{target.aim}: {value:.3g}, {'holds' if target.holds else 'MISSED'}"
-
-
-def show(rounds: Sequence[Round], redis: str) -> None:
-    """Print the table and what it stands for."""
-    print_line(f"Medians of {len(rounds)} rounds; {redis}, Python {platform.python_version()}", "bold")
-    print_table(COLUMNS, rows(rounds))
-    print_line(closing(rounds), "red" if lost(rounds) else "")
-
-
-def closing(rounds: Sequence[Round]) -> str:
-    """One sentence on what counts most: whether everything was delivered."""
-    doubled = sum(mine.doubled for each in rounds if (mine := each.of(BELLHOP)))
-    more = f"; {doubled} arrived more than once" if doubled else ""
-    missing = lost(rounds)
-    return (f"{missing} deliveries were LOST{more}" if missing else f"nothing was lost{more}") + _note(rounds)
-
-
-def _note(rounds: Sequence[Round]) -> str:
-    plain = sum(mine.lost for each in rounds if (mine := each.of(PLAIN)))
-    return f" (plain Celery lost {plain})" if plain else ""
+def failed(tables: Iterable[Table], *, strict: bool = False) -> bool:
+    """Whether a target is missed or a delivery lost; when strict, also whether a target was not measured."""
+    tables = list(tables)
+    bad = {MISSED, UNKNOWN} if strict else {MISSED}
+    return any(table.lost for table in tables) or any(verdict(each) in bad for one in tables for each in one.targets)

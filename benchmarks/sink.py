@@ -1,13 +1,15 @@
 """A counting HTTP sink: answers 204 to every POST and remembers when each path was posted to last.
 
 `python -m benchmarks.sink` listens on a free port of the loopback and prints it. GET `/stats` tells the count and the
-first and last arrival, `/arrivals` the last arrival by path, `/reset` forgets all. Times are the machine's monotonic
+first and last arrival, `/arrivals` the last arrival by path, `/reset` forgets all. After `/keep` bodies are kept too,
+unread, and `/events` looks into them: the first arrival of each event by its number. Times are the machine's monotonic
 seconds, which all processes of a Linux machine share.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 from typing import Any
@@ -17,6 +19,8 @@ import uvloop
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
+NUMBER = re.compile(rb"host-(\d+)")
+"""What benchmarks/load.py puts into every event's title, and so into its message."""
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
@@ -30,20 +34,40 @@ class Tally:
         """Forget all."""
         self.count, self.first, self.last = 0, 0.0, 0.0
         self.by_path: dict[str, float] = {}
+        self.bodies: list[tuple[float, bytes]] | None = None
 
-    def add(self, path: str) -> None:
+    def keep(self) -> None:
+        """Forget all, and keep bodies from now on."""
+        self.reset()
+        self.bodies = []
+
+    def add(self, path: str, body: bytes = b"") -> None:
         """Count one arrival, now."""
         self.last = time.monotonic()
         self.first = self.first or self.last
         self.count += 1
         self.by_path[path] = self.last
+        if self.bodies is not None:
+            self.bodies.append((self.last, body))
+
+    def by_number(self) -> dict[str, float]:
+        """When each event arrived first, by its number; of the bodies that were kept."""
+        found: dict[str, float] = {}
+        for at, body in self.bodies or ():
+            if number := NUMBER.search(body):
+                found.setdefault(number[1].decode(), at)
+        return found
 
     def answer(self, path: str) -> Any:
         """What a GET is told."""
         if path == "/reset":
             self.reset()
+        if path == "/keep":
+            self.keep()
         if path == "/arrivals":
             return self.by_path
+        if path == "/events":
+            return self.by_number()
         return {"count": self.count, "first": self.first, "last": self.last}
 
 
@@ -64,16 +88,17 @@ class Connection(asyncio.Protocol):
         self._buffer += data
         while (end := self._buffer.find(HEAD_END)) >= 0:
             head = self._buffer[:end]
-            whole = end + len(HEAD_END) + content_length(head)
+            start = end + len(HEAD_END)
+            whole = start + content_length(head)
             if len(self._buffer) < whole:
                 return
-            self._buffer = self._buffer[whole:]
-            self._transport.write(self._answer(head))
+            body, self._buffer = self._buffer[start:whole], self._buffer[whole:]
+            self._transport.write(self._answer(head, body))
 
-    def _answer(self, head: bytes) -> bytes:
+    def _answer(self, head: bytes, sent: bytes) -> bytes:
         method, path, _ = head.split(b" ", 2)
         if method == b"POST":
-            self._tally.add(path.decode())
+            self._tally.add(path.decode(), sent)
             return NO_CONTENT
         body = orjson.dumps(self._tally.answer(path.decode()))
         return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)

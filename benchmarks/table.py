@@ -43,3 +43,13 @@ class Options:
     def of(self, full: int, least: int = 1) -> int:
         """`full` scaled, but no less than `least`."""
         return max(least, round(full * self.scale))
+
+
+def at_least(what: str, least: float, unit: str, value: float | None) -> Target:
+    """More is better."""
+    return Target(what, f">= {least:g} {unit}", value, None if value is None else value >= least)
+
+
+def at_most(what: str, most: float, unit: str, value: float | None) -> Target:
+    """Less is better; what is no number does not hold."""
+    return Target(what, f"<= {most:g} {unit}", value, None if value is None else value <= most)

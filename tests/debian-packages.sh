@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
-# What the tests use from Debian beyond Python: Nagios' own NSCA daemon, and a browser with a font. Installs what is
-# missing where it may (root, or sudo without a password), and says what is skipped where not. Never fails a test run.
+# What the tests use from Debian beyond Python: Nagios' own NSCA daemon, and a browser with a font; or the packages that
+# it is called with, as the benchmark does for Alertmanager. Installs what is missing where it may (root, or sudo without a password), and says what is skipped where not. Never fails a test run.
 set -uo pipefail
 
 as_root=()
 reason=""
+wanted=("$@")
+purpose=""
+if [[ $# == 0 ]]; then
+  wanted=(nsca chromium fonts-dejavu-core)
+  purpose=" for the tests"
+fi
 log=$(mktemp) || exit 0
 policy=/usr/sbin/policy-rc.d
 policy_is_ours=no
@@ -17,6 +23,7 @@ skipped() {
   case $1 in
     nsca) echo "tests against Nagios' own NSCA daemon" ;;
     chromium) echo "tests in a browser" ;;
+    prometheus-alertmanager) echo "the comparison with Alertmanager" ;;
     *) echo "nothing" ;;
   esac
 }
@@ -41,7 +48,7 @@ apt() {
     -o DPkg::Lock::Timeout=120 -o Acquire::Retries=1 -o Acquire::http::Timeout=20 "$@" >"$log" 2>&1 </dev/null
 }
 
-# The package may start a daemon on port 5667 (it does where Nagios is installed). Debian asks this file first:
+# A package may start a daemon (nsca does where Nagios is installed, Alertmanager always). Debian asks this file first:
 # https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt . It says no only while this script runs,
 # so that it does no harm if it should stay behind.
 start_no_daemons() {
@@ -59,13 +66,13 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 missing=()
-for package in nsca chromium fonts-dejavu-core; do
+for package in "${wanted[@]}"; do
   present "$package" || missing+=("$package")
 done
 [[ ${#missing[@]} == 0 ]] && exit 0
 
 if may_install; then
-  echo "installing for the tests: ${missing[*]} …"
+  echo "installing$purpose: ${missing[*]} …"
   start_no_daemons
   apt update
   for package in "${missing[@]}"; do

@@ -1,31 +1,19 @@
-"""The benchmark's pure parts: what it counts, what it makes of it, and what it prints."""
+"""The benchmark's events, its sink, and what it reads of processes."""
 
 from __future__ import annotations
 
-import math
+import subprocess
+import sys
+import time
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from benchmarks.figures import (
-    BARE,
-    BELLHOP,
-    PLAIN,
-    Latency,
-    Round,
-    Throughput,
-    latency,
-    lost,
-    percentile,
-    summarised,
-    targets,
-)
+from benchmarks import steady
 from benchmarks.load import APPS, event, message, room_path, settings
-from benchmarks.processes import Stat, parse_stat, tree_ticks
-from benchmarks.report import as_json, closing, rows
-from benchmarks.sink import Connection, Tally, content_length
+from benchmarks.measure import ROOT, environment, processors
+from benchmarks.processes import Stat, parse_stat, process_s, tree_ticks
+from benchmarks.sink import NUMBER, Connection, Tally, content_length
 from worker.channels.hipchat import CHANNEL
 from worker.events import parse_event
 
@@ -43,38 +31,36 @@ class Transport:
         self.written += data
 
 
-def a_round(bellhop_us=150.0, bellhop_per_s=6000.0, missing=0, idle=None):
-    """One round with figures that meet every target unless told otherwise."""
-    return Round(
-        (
-            Throughput(BARE, 1000, 10_000.0, 90.0),
-            Throughput(BELLHOP, 1000, bellhop_per_s, bellhop_us, missing),
-            Throughput(PLAIN, 500, 600.0, 1600.0),
-        ),
-        idle or Latency(4.0, 6.0, 12.0),
-    )
+class Pipeline:
+    """Redis as far as sending events goes; remembers what was put on the stream, and how many at a time."""
+
+    def __init__(self):
+        self.added, self.waiting, self.batches = [], [], []
+
+    def pipeline(self, *, transaction):
+        assert not transaction
+        return self
+
+    def xadd(self, key, fields):
+        self.waiting.append((key, fields["event"]))
+
+    def execute(self):
+        self.batches.append(len(self.waiting))
+        self.added += self.waiting
+        self.waiting = []
 
 
-@given(st.lists(st.floats(0, 1e6), min_size=1), st.sampled_from([0.01, 0.5, 0.95, 0.99, 1.0]))
-def test_percentile_covers_its_share_and_no_smaller_value_does(values, share):
-    """A percentile is one of the values, covers its share of them, and the next smaller value does not."""
-    found = percentile(values, share)
-    assert found in values
-    assert sum(value <= found for value in values) >= share * len(values)
-    smaller = [value for value in values if value < found]
-    assert not smaller or sum(value <= max(smaller) for value in values) < share * len(values)
+def connected():
+    """A connection to a sink, its tally and its transport."""
+    tally = Tally()
+    connection, transport = Connection(tally), Transport()
+    connection.connection_made(transport)
+    return connection, tally, transport
 
 
-def test_percentiles_of_known_times():
-    """Of 1 to 100 ms the p50, p95 and p99 are 50, 95 and 99 ms."""
-    assert latency([float(n) for n in range(100, 0, -1)], 0) == Latency(50.0, 95.0, 99.0, 0)
-
-
-def test_latency_of_nothing_is_no_number():
-    """Where no event arrived there is no latency, and all of them are lost."""
-    found = latency([], 200)
-    assert math.isnan(found.p50)
-    assert found.lost == 200
+def post(path, body):
+    """A request as a client sends it."""
+    return b"POST %s HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(body), body)
 
 
 def test_stat_line_with_brackets_in_the_name():
@@ -93,88 +79,81 @@ def test_processor_time_of_a_process_that_is_gone_is_nothing():
     assert tree_ticks(77, [Stat(1, 0, 5)]) == 0
 
 
-def test_ratios_are_taken_within_each_round():
-    """The ratio is the median of each round's own, so that a slow moment of the machine cancels out."""
-    slow = Round((Throughput(BARE, 1000, 1000.0, 900.0), Throughput(BELLHOP, 1000, 600.0, 1500.0)))
-    bellhop = summarised([a_round(), slow, a_round()])[1]
-    assert bellhop.x_bare == pytest.approx(0.6)
-    assert bellhop.x_bare_by_cpu == pytest.approx(0.6)
-    assert bellhop.per_s == 6000.0
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_processor_time_of_one_process_grows_with_its_work():
+    """A process that has computed for a while has spent more than one that has only begun."""
+    work = "import sys; sum(range(9_000_000)); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        spent = process_s(process.pid)
+        process.stdin.close()
+    assert spent > 0
 
 
-def test_targets_hold_and_are_missed():
-    """Each target says by its own figure whether it holds."""
-    assert [target.holds for target in targets([a_round()])] == [True, True, True, True]
-    bad = a_round(bellhop_us=161.0, bellhop_per_s=5999.0, idle=Latency(5.1, 8.0, 20.1))
-    assert [target.holds for target in targets([bad])] == [False, False, False, False]
+@pytest.mark.parametrize(
+    ("mine", "workers", "expected"),
+    [
+        ({3}, 1, ({3}, {3})),
+        ({0, 1}, 1, ({0}, {1})),
+        ({0, 1}, 2, ({0, 1}, {0, 1})),
+        ({5, 2, 4}, 2, ({2, 4}, {5})),
+        ({0, 1, 2, 3}, 1, ({0}, {1, 2, 3})),
+    ],
+)
+def test_workers_have_processors_of_their_own_where_there_are_enough(mine, workers, expected):
+    """Each worker has one; the others have the rest, or share them all where there is no rest."""
+    assert processors(mine, workers) == expected
 
 
-def test_what_was_not_measured_is_neither_held_nor_missed():
-    """With measures left out their targets have no value and no verdict, and the table still comes."""
-    only = [Round((Throughput(BELLHOP, 1000, 6000.0, 150.0),))]
-    assert all(target.value is None and target.holds is None for target in targets(only))
-    assert rows(only) == [(BELLHOP, "6,000", "150", "", "")]
+def test_children_do_not_see_this_machines_settings():
+    """A worker that is measured has Bellhop's defaults, whatever is set here, and this source tree."""
+    found = environment({"BELLHOP_BATCH": "7"})
+    assert found["BELLHOP_BATCH"] == "7"
+    assert found["PYTHONPATH"] == str(ROOT)
+    assert [name for name in found if name.startswith("BELLHOP_")] == ["BELLHOP_BATCH"]
 
 
-def test_table_from_figures():
-    """The table has a row per measure and percentile, with ratio and verdict."""
-    table = rows([a_round(bellhop_per_s=5000.0)])
-    assert table[0] == (BARE, "10,000", "90", "1.00 (by CPU 1.00)", "")
-    assert table[1] == (
-        BELLHOP,
-        "5,000",
-        "150",
-        "0.50 (by CPU 0.60)",
-        ">= 0.6 x bare: 0.5, MISSED\n>= 10 x plain Celery: 10.7, holds",
-    )
-    assert table[3] == ("idle, XADD to arrival, p50", "4.0 ms", "", "", "<= 5 ms: 4, holds")
-    assert len(table) == 6
-
-
-def test_json_has_medians_targets_and_every_round():
-    """A script finds the ratios, the targets with their verdicts, the losses, and each round's figures."""
-    data = orjson.loads(orjson.dumps(as_json([a_round(), a_round(missing=2)], "valkey 9")))
-    assert data["rounds"] == len(data["each_round"]) == 2
-    assert data["throughput"][1]["x_bare"] == 0.6
-    assert set(data["idle_ms"]) == {"p50", "p95", "p99"}
-    assert [target["holds"] for target in data["targets"]] == [True, True, True, True]
-    assert data["lost"] == 2
-    assert set(data["machine"]) == {"cpus", "python", "redis"}
-
-
-def test_losses_of_all_rounds_and_of_single_events_count():
-    """What is lost in any round, or of the single events, is counted and said; plain Celery's losses are its own."""
-    plain = Round((Throughput(PLAIN, 1, 1.0, 1.0, lost=5),))
-    measured = [a_round(missing=1), a_round(idle=Latency(1.0, 1.0, 1.0, lost=2)), plain]
-    assert lost(measured) == 3
-    assert closing(measured) == "3 deliveries were LOST (plain Celery lost 5)"
-    assert lost([a_round()]) == 0
-
-
-def test_sink_counts_posts_however_they_are_cut():
-    """Every request is answered once and counted by its path, whether bytes come singly or requests together."""
-    tally, transport = Tally(), Transport()
-    connection = Connection(tally)
-    connection.connection_made(transport)
-    request = b"POST /v2/room/a/notification HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
-    for byte in request:
-        connection.data_received(bytes([byte]))
-    connection.data_received(request * 2)
-    assert tally.count == 3
-    assert list(tally.by_path) == ["/v2/room/a/notification"]
-    assert transport.written.count(b"HTTP/1.1 204 ") == 3
+def test_sink_counts_each_request_once_however_it_is_cut():
+    """Requests may come in pieces and several at once: each is answered once, when it is there whole."""
+    connection, tally, transport = connected()
+    raw = post("/a", b"12345") + post("/b", b"")
+    for at in range(0, len(raw), 7):
+        connection.data_received(raw[at : at + 7])
+    connection.data_received(raw)
+    assert tally.count == transport.written.count(b"204 No Content") == 4
+    assert set(tally.by_path) == {"/a", "/b"}
 
 
 def test_sink_tells_and_forgets():
-    """GET /stats tells the count, and /reset forgets it."""
-    tally, transport = Tally(), Transport()
-    connection = Connection(tally)
-    connection.connection_made(transport)
-    tally.add("/x")
+    """Statistics come as JSON; after a reset the count is nothing."""
+    connection, tally, transport = connected()
+    connection.data_received(post("/a", b""))
+    transport.written = b""
     connection.data_received(b"GET /stats HTTP/1.1\r\n\r\n")
     assert orjson.loads(transport.written.split(b"\r\n\r\n")[1])["count"] == 1
     connection.data_received(b"GET /reset HTTP/1.1\r\n\r\n")
     assert tally.count == 0
+
+
+def test_sink_tells_events_apart_by_their_number():
+    """Once told to keep bodies, the sink knows when each event arrived first, though rooms are the same."""
+    connection, tally, transport = connected()
+    connection.data_received(post("/room", b"before host-1"))
+    connection.data_received(b"GET /keep HTTP/1.1\r\n\r\n")
+    for body in (b"on host-1007", b"on host-7", b"no number", b"on host-7"):
+        connection.data_received(post("/room", body))
+    firsts = [at for at, _ in tally.bodies]
+    transport.written = b""
+    connection.data_received(b"GET /events HTTP/1.1\r\n\r\n")
+    assert orjson.loads(transport.written.split(b"\r\n\r\n")[1]) == {"1007": firsts[0], "7": firsts[1]}
+
+
+def test_sink_keeps_no_bodies_unless_told_to():
+    """Throughput is measured with a sink that does as little as it can."""
+    connection, tally, _ = connected()
+    connection.data_received(post("/room", b"on host-7"))
+    assert tally.bodies is None
+    assert tally.by_number() == {}
 
 
 @pytest.mark.parametrize(
@@ -199,8 +178,33 @@ def test_events_are_valid_and_of_conditions_of_their_own():
 
 
 def test_each_room_is_where_the_sink_looks_for_it():
-    """The path by which the sink tells single events apart is the one that HipChat's channel posts to."""
+    """The path by which the sink tells rooms apart is the one that HipChat's channel posts to."""
     composed = message(SINK)
     assert composed.url == f"{SINK}{room_path(0)}"
     assert settings(7, SINK).address.url == f"{SINK}{room_path(7)}"
     assert CHANNEL.name == "hipchat"
+
+
+def test_each_message_has_its_events_number():
+    """The number by which the sink tells events apart is in the message that HipChat's channel composes."""
+    assert NUMBER.search(message(SINK).body)[1] == b"0"
+
+
+def test_events_are_sent_in_order_at_their_rate():
+    """All are sent, in order and with a moment each; they take no less than their rate asks for."""
+    redis, what = Pipeline(), [f"event {number}".encode() for number in range(30)]
+    told = []
+    began = time.monotonic()
+    sent = steady.send(redis, what, 1000.0, told.append)
+    assert [raw for _, raw in redis.added] == what
+    assert {key for key, _ in redis.added} == {"bellhop:events"}
+    assert len(sent) == sum(redis.batches) == told[-1] == 30
+    assert sent == sorted(sent)
+    assert sent[0] >= began
+    assert sent[-1] - sent[0] >= (30 - redis.batches[-1]) / 1000.0 - 1e-6
+
+
+@pytest.mark.parametrize(("sent", "per_s"), [([], 0.0), ([5.0], 0.0), ([5.0, 5.0], 0.0), ([5.0, 5.5, 6.0], 2.0)])
+def test_rate_of_what_was_sent(sent, per_s):
+    """The rate is that between the first and the last; of fewer than two there is none."""
+    assert steady.rate(sent) == per_s

@@ -55,11 +55,11 @@ class Machine:
         for package in packages:
             (self.folder / "installed" / package).touch()
 
-    def run(self, refused: str = "") -> str:
+    def run(self, *packages: str, refused: str = "") -> str:
         """What the script printed; AssertionError where it did not end with 0 or complained."""
         environment = {"PATH": str(self.folder / "bin"), "HERE": str(self.folder), "REFUSED": refused or "-"}
         environment["TMPDIR"] = str(self.folder)
-        command = [self.folder / "bin" / "bash", SCRIPT]
+        command = [self.folder / "bin" / "bash", SCRIPT, *packages]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
@@ -122,6 +122,15 @@ def test_a_package_that_cannot_be_had_keeps_the_others_from_nobody(machine):
     assert said[1:] == [
         "skipped without chromium: tests in a browser (not installed: apt-get: E: Unable to locate package chromium)"
     ]
+
+
+def test_others_may_ask_for_packages_of_their_own(machine):
+    """The benchmark asks for Alertmanager alone, and reads why it cannot be had."""
+    assert machine.run("prometheus-alertmanager") == "installing: prometheus-alertmanager …\n"
+    assert installs(machine) == ["prometheus-alertmanager"]
+    (machine.folder / "installed" / "prometheus-alertmanager").unlink()
+    said = machine.run("prometheus-alertmanager", refused="prometheus-alertmanager")
+    assert "the comparison with Alertmanager (not installed: apt-get: E: Unable to locate" in said
 
 
 def test_elsewhere_than_on_debian_it_says_what_is_skipped(machine):
