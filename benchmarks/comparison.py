@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks.figures import Round, Throughput, cpu_ratio, median_of, median_ratio, rate_ratio
+from benchmarks.figures import Round, Throughput, cpu_ratio, machine_note, median_of, median_ratio, rate_ratio
 from benchmarks.scaling import Scaling, scaling
 from benchmarks.table import Table, Target, at_least, at_most
 
@@ -59,7 +59,8 @@ def _row(found: Compared, name: str) -> tuple[str, ...]:
 
 def _note(found: Compared, name: str) -> str:
     missing = sum(each[name].lost for each in found.rounds if name in each)
-    notes = [f"{missing} lost"] if missing else []
+    busy = machine_note(median_of(found.rounds, name, lambda each: each.others) or 0.0)
+    notes = list(filter(None, [f"{missing} lost" if missing else "", busy]))
     if name == TWO and (two := scalings(found)):
         notes.append(
             f"{median(each.raw for each in two):.2f} x one; Redis, sink and benchmark left "

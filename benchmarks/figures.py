@@ -10,7 +10,11 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """One measure of one round. `…_us` is processor time per delivery; `lost` and `doubled` count deliveries."""
+    """One measure of one round.
+
+    `…_us` is processor time per delivery; `lost` and `doubled` count deliveries. `others` is how many processors'
+    worth of time programs took that do not belong to the run: a busy machine gives poor rates.
+    """
 
     name: str
     deliveries: int
@@ -21,6 +25,7 @@ class Throughput:
     redis_us: float = 0.0
     sink_us: float = 0.0
     bench_us: float = 0.0
+    others: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,9 @@ class Latency:
     worst: float
     lost: int = 0
 
+
+QUIET = 0.15
+"""More than that of a processor taken by others is worth a word."""
 
 Round = Mapping[str, Throughput]
 """One round's measures by their names; those that were left out are not in it."""
@@ -86,3 +94,8 @@ def rate_ratio(mine: Throughput, other: Throughput) -> float | None:
 def cpu_ratio(mine: Throughput, other: Throughput) -> float | None:
     """How many times the other's processor time per delivery: less is better."""
     return mine.cpu_us / other.cpu_us if other.cpu_us and mine.cpu_us else None
+
+
+def machine_note(others: float) -> str:
+    """A word on a machine that was busy with something else, by how many processors' worth; none where it was not."""
+    return f"other programs took {others:.1f} processors" if others > QUIET else ""

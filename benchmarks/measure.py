@@ -17,7 +17,7 @@ import orjson
 from redis import Redis
 
 from benchmarks.figures import Throughput
-from benchmarks.processes import Child, process_s
+from benchmarks.processes import Child, busy_s, process_s
 from worker.embedded_redis import EmbeddedRedis
 from worker.stores.connection import sync_redis
 
@@ -43,6 +43,11 @@ class Bench:
     redis_pid: int
     sink_pid: int
 
+    @property
+    def cpus(self) -> frozenset[int]:
+        """All processors that this run uses."""
+        return self.worker_cpus | frozenset(os.sched_getaffinity(0))
+
     def sink(self, path: str) -> Any:
         """Ask the sink."""
         with urllib.request.urlopen(f"{self.sink_url}{path}", timeout=10) as answer:  # noqa: S310 - our own sink
@@ -60,12 +65,24 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Processor seconds since each began: of the workers' whole trees, of Redis, of the sink, of this process."""
+    """Processor seconds so far: of the workers' whole trees, of Redis, of the sink, of this process, and of all."""
 
     workers: float
     redis: float
     sink: float
     bench: float
+    everybody: float = 0.0
+
+    @property
+    def ours(self) -> float:
+        """What this run has spent."""
+        return self.workers + self.redis + self.sink + self.bench
+
+
+def others(before: Spent, after: Spent, span_s: float) -> float:
+    """How many processors' worth of time the machine's other programs took."""
+    theirs = (after.everybody - before.everybody) - (after.ours - before.ours)
+    return max(0.0, theirs / span_s) if span_s > 0 else 0.0
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
@@ -124,8 +141,13 @@ def bellhop_worker(
 
 def spent(bench: Bench, workers: Sequence[Child]) -> Spent:
     """What has been spent so far."""
-    mine = time.process_time()
-    return Spent(sum(each.cpu_s() for each in workers), process_s(bench.redis_pid), process_s(bench.sink_pid), mine)
+    return Spent(
+        sum(each.cpu_s() for each in workers),
+        process_s(bench.redis_pid),
+        process_s(bench.sink_pid),
+        time.process_time(),
+        busy_s(bench.cpus),
+    )
 
 
 def nothing_left() -> int:
@@ -149,7 +171,7 @@ def watch(
         first = bench.sink("/stats")
     began, before = time.monotonic(), spent(bench, workers)
     seen = until(bench, workers, name, count, unsettled)
-    after = spent(bench, workers)
+    after, span = spent(bench, workers), time.monotonic() - began
     done, missing = seen["count"] - first["count"], count - seen["count"]
     if done <= 0:
         return Throughput(name, seen["count"], 0.0, 0.0, max(0, missing))
@@ -164,6 +186,7 @@ def watch(
         redis_us=(after.redis - before.redis) * each,
         sink_us=(after.sink - before.sink) * each,
         bench_us=(after.bench - before.bench) * each,
+        others=others(before, after, span),
     )
 
 

@@ -11,12 +11,12 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.comparison import BELLHOP, TWO, Compared
+from benchmarks.comparison import BARE, BELLHOP, TWO, Compared
 from benchmarks.figures import median_of
 from benchmarks.table import Table
 
-INK = "#80858d"
-"""At least 3.5 to 1 on white and on GitHub's dark background."""
+INK = "#767c85"
+"""At least 4 to 1 on white and on GitHub's dark background."""
 OURS, THEIRS = "#2f81f7", "#8c8c8c"
 LINES = ("#2f81f7", "#1a9e4b", "#d9601a", "#b04fd1", "#b07d00", "#1a9ba8")
 WIDTH_IN, HEIGHT_IN, DOTS = 10.0, 3.6, 150
@@ -71,9 +71,14 @@ def rates(figure: Figure, found: Compared) -> None:
     """Deliveries per second, and per second of the worker's processor time."""
     names = list(dict.fromkeys(name for each in found.rounds for name in each))
     one = [name for name in names if name != TWO]
-    left, right = figure.subplots(1, 2, sharey=False)
-    bars(left, _medians(found, names, by_cpu=False), "deliveries per second", (BELLHOP, TWO))
-    bars(right, _medians(found, one, by_cpu=True), "deliveries per CPU second of the worker", (BELLHOP,))
+    left, right = figure.subplots(1, 2)
+    bars(left, _medians(found, sorted(names, key=_place), by_cpu=False), "deliveries per second", (BELLHOP, TWO))
+    bars(right, _medians(found, sorted(one, key=_place), by_cpu=True), "deliveries per CPU second", (BELLHOP,))
+
+
+def _place(name: str) -> int:
+    """The limit first, then Bellhop, then its peers in the order in which they were measured."""
+    return {BARE: 0, BELLHOP: 1, TWO: 2}.get(name, 3)
 
 
 def _medians(found: Compared, names: Sequence[str], *, by_cpu: bool) -> dict[str, float]:
@@ -86,12 +91,22 @@ def _medians(found: Compared, names: Sequence[str], *, by_cpu: bool) -> dict[str
     return {name: value for name, value in medians.items() if value is not None}
 
 
-def curves(axes: Axes, percentiles: Mapping[str, Sequence[float]], unit: str) -> None:
-    """A line for each name: of 1 to 100 %, the value that so many do not exceed."""
+def curves(
+    axes: Axes,
+    percentiles: Mapping[str, Sequence[float]],
+    unit: str,
+    aims: Mapping[str, Sequence[tuple[float, float]]],
+) -> None:
+    """A line for each name: of 1 to 100 %, the value that so many do not exceed.
+
+    `aims` are (value, %) that the line of that name should pass on the left: crosses.
+    """
     for name, values in percentiles.items():
-        axes.plot(values, range(1, len(values) + 1), label=name)
+        (line,) = axes.plot(values, range(1, len(values) + 1), label=name)
+        for value, share in aims.get(name, ()):
+            axes.plot(value, share, "x", color=line.get_color(), markersize=9, markeredgewidth=2.5)
     axes.set_xscale("log")
     axes.set_xlabel(unit)
     axes.set_ylabel("% of all")
     axes.xaxis.set_major_formatter(lambda value, _place: f"{value:g}")
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(percentiles), borderaxespad=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,22 @@ def read_stats() -> list[Stat]:
 def process_s(pid: int) -> float:
     """The processor time of one process so far, in seconds; that of its running children is not in it."""
     return parse_stat((PROC / str(pid) / "stat").read_text(errors="replace")).ticks / os.sysconf("SC_CLK_TCK")
+
+
+def parse_busy(text: str, cpus: Collection[int]) -> int:
+    """`/proc/stat`: the ticks in which the processors `cpus` had work, whose ever it was.
+
+    https://man7.org/linux/man-pages/man5/proc_stat.5.html
+    """
+    lines = [line.split() for line in text.splitlines() if line.startswith("cpu")]
+    # After the name: user, nice, system, idle, iowait, irq, softirq, steal; guest time is in user already.
+    ticks = {name: [int(field) for field in fields[:8]] for name, *fields in lines}
+    return sum(sum(found) - sum(found[3:5]) for name, found in ticks.items() if name[3:] in {str(cpu) for cpu in cpus})
+
+
+def busy_s(cpus: Collection[int]) -> float:
+    """How long these processors have had work so far, in seconds."""
+    return parse_busy((PROC / "stat").read_text(), cpus) / os.sysconf("SC_CLK_TCK")
 
 
 def move(pid: int, cpus: Iterable[int]) -> None:

@@ -33,9 +33,8 @@ def run(bench: Bench, options: Options) -> Table:
     absent: dict[str, str] = {}
     measures = _measures(bench, absent)
     rounds = [_round(bench, options, measures, number) for number in range(options.rounds)]
-    _, others = measure.processors(_mine(bench), PROCESSES)
-    shared = bool(others & measure.processors(_mine(bench), PROCESSES)[0])
-    found = Compared(rounds, absent, PROCESSES, shared)
+    workers, others = measure.processors(bench.cpus, PROCESSES)
+    found = Compared(rounds, absent, PROCESSES, shared=bool(workers & others))
     return replace(comparison.table(found), plot=lambda figure: plots.rates(figure, found))
 
 
@@ -48,7 +47,7 @@ def _measures(bench: Bench, absent: dict[str, str]) -> dict[str, Measure]:
         except Missing as reason:
             absent[name] = str(reason)
     measures[PLAIN] = plain
-    if len(_mine(bench)) >= PROCESSES:
+    if len(bench.cpus) >= PROCESSES:
         measures[TWO] = two
     else:
         absent[TWO] = "there is one processor only"
@@ -120,16 +119,11 @@ def _settled(bench: Bench, found: Throughput, count: int) -> Throughput:
     return comparison.checked(found, count, len(load.delivered(bench.redis)))
 
 
-def _mine(bench: Bench) -> frozenset[int]:
-    """All processors of this run; of this process' own, Redis' and the sink's the workers' were taken."""
-    return bench.worker_cpus | frozenset(os.sched_getaffinity(0))
-
-
 @contextmanager
 def _spread(bench: Bench) -> Iterator[frozenset[int]]:
     """The workers' processors; all others move out of them where they can, and over all where not."""
     before = os.sched_getaffinity(0)
-    workers, others = measure.processors(_mine(bench), PROCESSES)
+    workers, others = measure.processors(bench.cpus, PROCESSES)
     everyone = (bench.redis_pid, bench.sink_pid, os.getpid())
     for pid in everyone:
         move(pid, others)

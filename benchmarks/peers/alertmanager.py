@@ -44,12 +44,14 @@ def throughput(bench: Bench, options: Options, binary: Path) -> Throughput:
     batches = list(_batches(count))
     address = f"127.0.0.1:{_free_port()}"
     with _started(bench, binary, address) as server:
-        before = measure.spent(bench, [server])
+        before, began = measure.spent(bench, [server]), time.monotonic()
         for number, batch in enumerate(batches):
             _post(f"http://{address}/api/v2/alerts", batch)
             bench.show("posting alerts", number, len(batches))
         seen = measure.until(bench, [server], ALERTMANAGER, count)
-        return figures(before, measure.spent(bench, [server]), seen, count)
+        after = measure.spent(bench, [server])
+    others = measure.others(before, after, time.monotonic() - began)
+    return replace(figures(before, after, seen, count), others=others)
 
 
 def figures(before: Spent, after: Spent, seen: dict[str, float], count: int) -> Throughput:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import orjson
 import pytest
 
 from benchmarks import steady
 from benchmarks.load import APPS, event, message, room_path, settings
-from benchmarks.measure import ROOT, environment, processors
-from benchmarks.processes import Stat, parse_stat, process_s, tree_ticks
+from benchmarks.measure import ROOT, Spent, environment, others, processors
+from benchmarks.processes import Stat, parse_busy, parse_stat, process_s, tree_ticks
 from benchmarks.sink import NUMBER, Connection, Tally, content_length
 from worker.channels.hipchat import CHANNEL
 from worker.events import parse_event
@@ -88,6 +89,16 @@ def test_processor_time_of_one_process_grows_with_its_work():
         spent = process_s(process.pid)
         process.stdin.close()
     assert spent > 0
+
+
+def test_what_others_take_of_the_processors():
+    """Of what the processors did, what this run did not spend was done by others; never less than nothing."""
+    text = "cpu  9 9 9 9 9 9 9 9\ncpu0 100 10 20 5000 70 3 4 1 50 0\ncpu11 1 1 1 9 9 1 1 1\ncpu1 8 0 0 1 1 0 0 0\n"
+    assert parse_busy(text, {0}) == 138
+    assert parse_busy(text, {0, 1}) == 146
+    before, after = Spent(1.0, 1.0, 1.0, 1.0, 10.0), Spent(2.0, 1.5, 1.25, 1.25, 15.0)
+    assert others(before, after, 2.0) == 1.5
+    assert others(before, replace(after, everybody=11.0), 2.0) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -153,12 +154,22 @@ def test_latency_targets_and_rows():
     """Each load has its row with the rate that was really sent, and the targets their own percentile."""
     good = {IDLE: a_sample(), STEADY: a_sample(), BUSY: a_sample(p95=200.0, limit=5000.0)}
     table = latency.table([good])
-    assert table.rows[0] == (IDLE, "200", "4.0 ms", "20.0 ms", "15.0 ms", "30.0 ms")
+    assert table.rows[0] == (IDLE, "200", "4.0 ms", "20.0 ms", "15.0 ms", "30.0 ms", "")
     assert table.rows[2][0] == "80 % of the limit of 5,000/s"
     assert [target.holds for target in table.targets] == [True] * 4
     bad = {IDLE: a_sample(p50=5.1, p99=20.1), STEADY: a_sample(p95=25.1, lost=1), BUSY: a_sample(p95=251.0)}
     assert [target.holds for target in latency.table([bad]).targets] == [False] * 4
     assert latency.table([bad]).lost == 1
+
+
+def test_a_busy_machine_is_told():
+    """Figures that other programs spoilt say so in their row; what a quiet machine does besides is not worth a word."""
+    busy = compared(a_round() | {BELLHOP: replace(a_round()[BELLHOP], others=0.72)})
+    assert [row[-1] for row in comparison.rows(busy)][:3] == ["", "other programs took 0.7 processors", ""]
+    sample = replace(a_sample(lost=2), others=1.2)
+    assert latency.table([{IDLE: sample, STEADY: sample, BUSY: a_sample()}]).rows[0][-1] == (
+        "2 lost; other programs took 1.2 processors"
+    )
 
 
 def test_alertmanager_counts_all_that_it_spent():
