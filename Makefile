@@ -46,12 +46,12 @@ lint: install-dev ## ruff and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: install-dev ## how fast it is, as ratios in one run
+bench: install-dev ## how fast it is, beside its targets, the limit and the best peers; fails where a target is missed
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 chaos: install-dev ## break everything under load, and count at the receiver what was lost and what came twice
 	@$(BIN)/python -m chaos $(ARGS)
 
 clean: ## remove what was installed and made; keeps .bellhop
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist benchmarks/.peers benchmarks/results/quick
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

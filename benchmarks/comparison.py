@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -14,7 +14,7 @@ from benchmarks.table import Table, Target, at_least, at_most
 BARE, BELLHOP, TWO = "bare aiohttp + uvloop", "Bellhop", "Bellhop, two processes"
 BULLMQ, ALERTMANAGER, PLAIN = "BullMQ", "Alertmanager", "plain Celery"
 LEAST_X_BARE, LEAST_X_PLAIN, LEAST_X_ONE = 0.6, 10.0, 1.7
-COLUMNS = ("what", "deliveries/s", "CPU us each", "x bare", "Redis us", "sink us", "notes")
+COLUMNS = ("what", "deliveries/s", "x bare", "CPU us each", "x bare's", "Redis us", "sink us", "notes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def rows(found: Compared) -> list[tuple[str, ...]]:
     """A row for what was measured, and for each peer that was not, why."""
     names = dict.fromkeys(name for each in found.rounds for name in each)
     measured = [_row(found, name) for name in names]
-    return measured + [(name, "", "", "", "", "", f"not measured: {why}") for name, why in found.absent.items()]
+    return measured + [(name, "", "", "", "", "", "", f"not measured: {why}") for name, why in found.absent.items()]
 
 
 def _row(found: Compared, name: str) -> tuple[str, ...]:
@@ -52,9 +52,12 @@ def _row(found: Compared, name: str) -> tuple[str, ...]:
         value = median_of(found.rounds, name, lambda each: float(getattr(each, which)))
         return "" if value is None else format(value, unit)
 
-    ratio = median_ratio(found.rounds, name, BARE, rate_ratio)
-    x_bare = "" if ratio is None else f"{ratio:.2f}"
-    return name, figure("per_s"), figure("cpu_us"), x_bare, figure("redis_us"), figure("sink_us"), _note(found, name)
+    def times(compare: Callable[[Throughput, Throughput], float | None]) -> str:
+        ratio = median_ratio(found.rounds, name, BARE, compare)
+        return "" if ratio is None else f"{ratio:.2f}"
+
+    rate, cpu = (figure("per_s"), times(rate_ratio)), (figure("cpu_us"), times(cpu_ratio))
+    return name, *rate, *cpu, figure("redis_us"), figure("sink_us"), _note(found, name)
 
 
 def _note(found: Compared, name: str) -> str:

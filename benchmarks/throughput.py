@@ -32,7 +32,7 @@ def run(bench: Bench, options: Options) -> Table:
     """Everything in turn in each round."""
     absent: dict[str, str] = {}
     measures = _measures(bench, absent)
-    rounds = [_round(bench, options, measures, number) for number in range(options.rounds)]
+    rounds = [_round(bench, options, measures, number, absent) for number in range(options.rounds)]
     workers, others = measure.processors(bench.cpus, PROCESSES)
     found = Compared(rounds, absent, PROCESSES, shared=bool(workers & others))
     return replace(comparison.table(found), plot=lambda figure: plots.rates(figure, found))
@@ -54,11 +54,18 @@ def _measures(bench: Bench, absent: dict[str, str]) -> dict[str, Measure]:
     return measures
 
 
-def _round(bench: Bench, options: Options, measures: Mapping[str, Measure], number: int) -> Round:
+def _round(
+    bench: Bench, options: Options, measures: Mapping[str, Measure], number: int, absent: dict[str, str]
+) -> Round:
     """Each once; the order is turned round each time, so that none always has the same one before it."""
+    taken = {}
     order = list(measures)[:: -1 if number % 2 else 1]
-    taken = {name: measures[name](bench, options) for name in order}
-    return {name: taken[name] for name in measures}
+    for name in order:
+        try:
+            taken[name] = measures[name](bench, options)
+        except Missing as reason:
+            absent[name] = str(reason)
+    return {name: taken[name] for name in measures if name in taken}
 
 
 def bare(bench: Bench, options: Options) -> Throughput:

@@ -124,7 +124,7 @@ def _wait_ready(server: Child, url: str) -> None:
             time.sleep(0.05)
     words = server.last_words()
     server.stop()
-    raise RuntimeError(f"Alertmanager does not start: {words}")
+    raise install.Missing(f"it does not start: {install.reason(words)}")
 
 
 def _post(url: str, body: bytes) -> None:

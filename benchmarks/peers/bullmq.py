@@ -34,7 +34,7 @@ def throughput(bench: Bench, options: Options, modules: Path) -> Throughput:
     bench.show("queueing BullMQ jobs", 0, count)
     with bench.child("bullmq-fill", "node", str(SCRIPT), "fill", str(count), env=env) as filling:
         if filling.process.wait(FILL_S):
-            raise RuntimeError(f"BullMQ's queue could not be filled: {filling.last_words()}")
+            raise install.Missing(f"its queue could not be filled: {install.reason(filling.last_words())}")
     with bench.child("bullmq", "node", str(SCRIPT), "work", env=env) as worker:
         return measure.watch(bench, [worker], BULLMQ, count, lambda: count - _completed(bench))
 

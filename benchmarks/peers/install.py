@@ -18,7 +18,7 @@ LAST_WORDS = 200
 
 
 class Missing(Exception):
-    """A peer that cannot be installed here, and why."""
+    """A peer that cannot be installed here or does not run, and why."""
 
 
 def node() -> Path:
@@ -59,13 +59,13 @@ def _run(command: list[str], folder: Path) -> str:
             command, cwd=folder, check=True, capture_output=True, timeout=WAIT_S, stdin=subprocess.DEVNULL
         )
     except subprocess.CalledProcessError as error:
-        raise Missing(f"{command[0]}: {_reason(error.stderr)}") from None
+        raise Missing(f"{command[0]}: {reason(error.stderr.decode(errors='replace'))}") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"{command[0]}: {type(error).__name__}") from None
     return done.stdout.decode(errors="replace")
 
 
-def _reason(output: bytes) -> str:
-    """The first line that speaks of an error, else the last."""
-    lines = output.decode(errors="replace").strip().splitlines() or ["it failed without saying why"]
+def reason(output: str) -> str:
+    """Of what a program said, the first line that speaks of an error, else the last."""
+    lines = output.strip().splitlines() or ["it failed without saying why"]
     return next((line for line in lines if "rror" in line), lines[-1])[:LAST_WORDS]

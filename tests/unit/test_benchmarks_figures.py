@@ -81,7 +81,7 @@ def test_ratios_are_taken_within_each_round():
         BULLMQ: Throughput(BULLMQ, 1000, 640.0, 1600.0),
     }
     found = compared(a_round(), slow, a_round())
-    assert comparison.rows(found)[1][:4] == (BELLHOP, "6,000", "150", "0.60")
+    assert comparison.rows(found)[1][:5] == (BELLHOP, "6,000", "0.60", "150", "1.67")
     assert comparison.targets(found)[0].value == pytest.approx(150 / 160)
 
 
@@ -96,7 +96,7 @@ def test_a_peer_that_is_absent_is_shown_with_its_reason():
     """Its target is neither held nor missed, and the others' still are."""
     one = {name: each for name, each in a_round().items() if name != BULLMQ}
     found = compared(one, absent={BULLMQ: "there is no npm here"})
-    assert comparison.rows(found)[-1] == (BULLMQ, "", "", "", "", "", "not measured: there is no npm here")
+    assert comparison.rows(found)[-1] == (BULLMQ, "", "", "", "", "", "", "not measured: there is no npm here")
     assert [target.holds for target in comparison.targets(found)] == [None, True, True, True, True]
 
 

@@ -13,7 +13,7 @@ from benchmarks import comparison, latency, report, results
 from benchmarks.comparison import ALERTMANAGER, BARE, BELLHOP, BULLMQ, PLAIN, TWO, Compared
 from benchmarks.figures import Latency, Throughput
 from benchmarks.latency import BUSY, IDLE, STEADY, Sample
-from benchmarks.peers.install import HERE
+from benchmarks.peers.install import HERE, reason
 from benchmarks.plots import INK, LINES, OURS, THEIRS, rates
 from benchmarks.table import Table, Target
 
@@ -153,6 +153,20 @@ def luminance(colour):
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("/x/y.js:78\n  zstd: 1\nTypeError: no bind\n    at Object\n\nNode.js v20", "TypeError: no bind"),
+        ("first\nlast\n", "last"),
+        ("", "it failed without saying why"),
+        ("Error: " + "x" * 999, "Error: " + "x" * 193),
+    ],
+)
+def test_why_a_peer_is_missing_fits_in_a_row(said, why):
+    """Of all that npm, node or apt-get say, the line that speaks of an error, and no more than fits."""
+    assert reason(said) == why
 
 
 def test_peers_are_pinned():
