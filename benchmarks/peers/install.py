@@ -59,9 +59,9 @@ def _run(command: list[str], folder: Path) -> str:
             command, cwd=folder, check=True, capture_output=True, timeout=WAIT_S, stdin=subprocess.DEVNULL
         )
     except subprocess.CalledProcessError as error:
-        raise Missing(f"{command[0]}: {reason(error.stderr.decode(errors='replace'))}") from None
+        raise Missing(f"{Path(command[0]).name}: {reason(error.stderr.decode(errors='replace'))}") from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Missing(f"{command[0]}: {type(error).__name__}") from None
+        raise Missing(f"{Path(command[0]).name}: {type(error).__name__}") from None
     return done.stdout.decode(errors="replace")
 
 

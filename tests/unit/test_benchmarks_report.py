@@ -13,7 +13,7 @@ from benchmarks import comparison, latency, report, results
 from benchmarks.comparison import ALERTMANAGER, BARE, BELLHOP, BULLMQ, PLAIN, TWO, Compared
 from benchmarks.figures import Latency, Throughput
 from benchmarks.latency import BUSY, IDLE, STEADY, Sample
-from benchmarks.peers.install import HERE, reason
+from benchmarks.peers.install import HERE, Missing, alertmanager, node, reason
 from benchmarks.plots import INK, LINES, OURS, THEIRS, rates
 from benchmarks.table import Table, Target
 
@@ -167,6 +167,15 @@ def luminance(colour):
 def test_why_a_peer_is_missing_fits_in_a_row(said, why):
     """Of all that npm, node or apt-get say, the line that speaks of an error, and no more than fits."""
     assert reason(said) == why
+
+
+def test_a_peer_that_cannot_be_installed_says_why(monkeypatch, tmp_path):
+    """Without node, or without what installs Alertmanager, there is a reason in words and no path of this machine."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Missing, match="^there is no node here$"):
+        node()
+    with pytest.raises(Missing, match="^debian-packages.sh: "):
+        alertmanager()
 
 
 def test_peers_are_pinned():
