@@ -172,9 +172,9 @@ def test_why_a_peer_is_missing_fits_in_a_row(said, why):
 def test_a_peer_that_cannot_be_installed_says_why(monkeypatch, tmp_path):
     """Without node, or without what installs Alertmanager, there is a reason in words and no path of this machine."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Missing, match="^there is no node here$"):
+    with pytest.raises(Missing, match="there is no node here"):
         node()
-    with pytest.raises(Missing, match="^debian-packages.sh: "):
+    with pytest.raises(Missing, match=r"^debian-packages\.sh: "):
         alertmanager()
 
 
