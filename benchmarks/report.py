@@ -64,8 +64,9 @@ def markdown(table: Table, about: Mapping[str, Any]) -> str:
 def sentence(about: Mapping[str, Any]) -> str:
     """What was run, and on what."""
     size = "" if about["scale"] == 1 else f", {about['scale']:g} of the full size"
+    rounds = "One round" if about["rounds"] == 1 else f"Medians of {about['rounds']} rounds"
     return (
-        f"Medians of {about['rounds']} rounds{size}; {about['processors']} processors, Python {about['python']}, "
+        f"{rounds}{size}; {about['processors']} processors, Python {about['python']}, "
         f"{about['redis']}; {about['date']}."
     )
 
@@ -98,12 +99,9 @@ def losses(tables: Iterable[Table]) -> str:
 def closing(tables: Sequence[Table]) -> str:
     """One sentence on all."""
     verdicts = [verdict(target) for table in tables for target in table.targets]
-    counts = [f"{verdicts.count(each)} {_verb(each)}" for each in (HOLDS, MISSED, UNKNOWN) if each in verdicts]
-    return f"Of {len(verdicts)} targets {', '.join(counts)}; {losses(tables)}."
-
-
-def _verb(verdict: str) -> str:
-    return {HOLDS: "hold", MISSED: "are MISSED", UNKNOWN: "were not measured"}[verdict]
+    words = {HOLDS: "held", MISSED: MISSED, UNKNOWN: UNKNOWN}
+    counts = [f"{verdicts.count(each)} {word}" for each, word in words.items() if each in verdicts]
+    return f"Of {len(verdicts)} targets: {', '.join(counts)}; {losses(tables)}."
 
 
 def failed(tables: Iterable[Table], *, strict: bool = False) -> bool:

@@ -85,7 +85,7 @@ def test_a_run_fails_where_a_target_is_missed_or_a_delivery_lost(table, strict, 
 def test_closing_counts_the_verdicts():
     """The last line says how many targets hold, and that nothing was lost, or how much was."""
     assert report.closing([a_table(HOLDS, MISSED), a_table(UNKNOWN)]) == (
-        "Of 3 targets 1 hold, 1 are MISSED, 1 were not measured; nothing was lost."
+        "Of 3 targets: 1 held, 1 MISSED, 1 not measured; nothing was lost."
     )
     assert report.closing([a_table(HOLDS, lost=2)]).endswith("2 deliveries were LOST.")
 
