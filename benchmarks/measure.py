@@ -91,9 +91,12 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
     return clean | {"PYTHONPATH": str(ROOT), **more}
 
 
-def processors(mine: Iterable[int], workers: int = 1) -> tuple[frozenset[int], frozenset[int]]:
-    """(the workers' processors, one each; the others'): shared where there are too few of `mine`."""
-    ordered = sorted(mine)
+def processors(mine: Iterable[int] | None = None, workers: int = 1) -> tuple[frozenset[int], frozenset[int]]:
+    """(the workers' processors, one each; the others'): shared where there are too few.
+
+    Of `mine`, or of all that this process may use.
+    """
+    ordered = sorted(os.sched_getaffinity(0) if mine is None else mine)
     return frozenset(ordered[:workers]), frozenset(ordered[workers:] or ordered)
 
 
