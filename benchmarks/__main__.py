@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import latency, measure, report, results, throughput
+from benchmarks import fanout, growth, isolation, latency, measure, report, results, throughput
 from benchmarks.measure import Bench, Show
 from benchmarks.table import Options, Table
 from worker.commands.output import print_json, print_line
@@ -22,6 +22,9 @@ from worker.commands.output import print_json, print_line
 MEASURES: dict[str, Callable[[Bench, Options], Table]] = {
     "throughput": throughput.run,
     "latency": latency.run,
+    "isolation": isolation.run,
+    "growth": growth.run,
+    "fanout": fanout.run,
 }
 
 

@@ -4,6 +4,9 @@
 first and last arrival, `/arrivals` the last arrival by path, `/reset` forgets all. After `/keep` bodies are kept too,
 unread, and `/events` looks into them: the first arrival of each event by its number. Times are the machine's monotonic
 seconds, which all processes of a Linux machine share.
+
+What is posted below `/hang/` is counted apart and answered only after 20 s. After `/refuse` everything is told to come
+back in 50 minutes. The paths of Slack's web hooks, PagerDuty and NRDP are answered as those would.
 """
 
 from __future__ import annotations
@@ -22,6 +25,15 @@ LENGTH = b"content-length:"
 NUMBER = re.compile(rb"host-(\d+)")
 """What benchmarks/load.py puts into every event's title, and so into its message."""
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+LATER = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3000\r\nContent-Length: 0\r\n\r\n"
+VENDORS = {
+    b"/services/": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    b"/v2/enqueue": b'HTTP/1.1 202 Accepted\r\nContent-Length: 20\r\n\r\n{"status":"success"}',
+    b"/nrdp/": b'HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n{"result":{"status":0}}',
+}
+"""What those say to a message that they take; a HipChat room says 204."""
+HANG = b"/hang/"
+HANG_S = 20.0
 
 
 class Tally:
@@ -35,6 +47,8 @@ class Tally:
         self.count, self.first, self.last = 0, 0.0, 0.0
         self.by_path: dict[str, float] = {}
         self.bodies: list[tuple[float, bytes]] | None = None
+        self.hung = 0
+        self.refusing = False
 
     def keep(self) -> None:
         """Forget all, and keep bodies from now on."""
@@ -64,11 +78,13 @@ class Tally:
             self.reset()
         if path == "/keep":
             self.keep()
+        if path == "/refuse":
+            self.refusing = True
         if path == "/arrivals":
             return self.by_path
         if path == "/events":
             return self.by_number()
-        return {"count": self.count, "first": self.first, "last": self.last}
+        return {"count": self.count, "first": self.first, "last": self.last, "hung": self.hung}
 
 
 class Connection(asyncio.Protocol):
@@ -93,15 +109,27 @@ class Connection(asyncio.Protocol):
             if len(self._buffer) < whole:
                 return
             body, self._buffer = self._buffer[start:whole], self._buffer[whole:]
-            self._transport.write(self._answer(head, body))
+            self._take(head, body)
 
-    def _answer(self, head: bytes, sent: bytes) -> bytes:
+    def _take(self, head: bytes, sent: bytes) -> None:
         method, path, _ = head.split(b" ", 2)
+        if method == b"POST" and path.startswith(HANG):
+            self._tally.hung += 1
+            asyncio.get_running_loop().call_later(HANG_S, self._transport.write, NO_CONTENT)
+        else:
+            self._transport.write(self._answer(method, path, sent))
+
+    def _answer(self, method: bytes, path: bytes, sent: bytes) -> bytes:
         if method == b"POST":
             self._tally.add(path.decode(), sent)
-            return NO_CONTENT
+            return LATER if self._tally.refusing else accepted(path)
         body = orjson.dumps(self._tally.answer(path.decode()))
         return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def accepted(path: bytes) -> bytes:
+    """What is answered to a message that is taken, by the vendor whose path it is."""
+    return next((answer for start, answer in VENDORS.items() if path.startswith(start)), NO_CONTENT)
 
 
 def content_length(head: bytes) -> int:
