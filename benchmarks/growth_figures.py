@@ -33,6 +33,11 @@ class Growth:
     records: Records
     left: Left
 
+    @property
+    def lost(self) -> int:
+        """Deliveries that should have come about, or should wait, and did not and do not."""
+        return self.records.lost + self.left.lost + max(0, self.many_apps - self.waiting.many)
+
 
 def backlog_cpu(found: Growth) -> float:
     """Processor time per delivery with many waiting beside that with few: the median of the rounds' ratios."""

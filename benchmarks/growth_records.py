@@ -34,6 +34,7 @@ class Records:
     grown_bytes: int
     weights: Mapping[str, Weight]
     status: Mapping[str, Any]
+    lost: int = 0
 
     @property
     def beside_text(self) -> float:
@@ -56,6 +57,7 @@ class Left:
     longest_hours: float
     endless: int
     aged: int
+    lost: int = 0
 
 
 def measure(bench: Bench, count: int) -> Records:
@@ -68,10 +70,10 @@ def measure(bench: Bench, count: int) -> Records:
         rest(bench.redis)
         before, were = redis_bytes(bench.redis), weigh(bench.redis, load.PREFIX)
         text = fill(bench, "records", _turns(count), load.PREFIX)
-        until(bench, child, "settled records", first + count, settled=first + count)
+        seen = until(bench, child, "settled records", first + count, settled=first + count)
         rest(bench.redis)
         grown, weights = redis_bytes(bench.redis) - before, weigh(bench.redis, load.PREFIX)
-        return Records(count, text, grown, gained(were, weights), status(bench))
+        return Records(count, text, grown, gained(were, weights), status(bench), first + count - seen.arrived)
 
 
 def leave(bench: Bench, count: int) -> Left:
@@ -87,10 +89,11 @@ def leave(bench: Bench, count: int) -> Left:
         longest, endless = ends(bench.redis)
         age(bench.redis)
         fill(bench, "late", _turns(1), load.PREFIX)
-        until(bench, child, "records that leave", count + 1)
+        seen = until(bench, child, "records that leave", count + 1)
         rest(bench.redis)
         aged = int(bench.redis.zcard(f"{load.PREFIX}:recent"))
-    return Left(count, left["results"], rejected, left["rejected"], left["events"], longest, endless, aged)
+    lost = count + 1 - seen.arrived
+    return Left(count, left["results"], rejected, left["rejected"], left["events"], longest, endless, aged, lost)
 
 
 def ends(redis: Any) -> tuple[float, int]:

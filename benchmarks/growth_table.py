@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks.growth_apps import FEW
 from benchmarks.growth_figures import Growth, backlog_cpu, backlog_memory, delivery_cpu, lookup_cpu
 from benchmarks.growth_records import HOURS, KEPT, REJECTED_KEPT, Left, Records, says_weight
+from benchmarks.growth_retries import Waiting
 from benchmarks.memory import Weight, mib
 from benchmarks.plots import bars
 from benchmarks.ratios import middle, times
@@ -18,9 +19,10 @@ from benchmarks.table import Table, Target, at_most
 
 COLUMNS = ("what", "with few", "with many", "comes to")
 MOST_CPU, MOST_MEMORY, MOST_LOOKUP, KIB = 1.1, 1.2, 1.2, 1024
-NOTHING_EACH = 32
+NOTHING_EACH, NOTHING = 32, 2 * 2**20
 """A worker's memory grows by nothing where it is no more than so many bytes for each delivery that waits: the smallest
-Python object that could stand for one, its reference as a str, takes three times that."""
+Python object that could stand for one, its reference as a str, takes twice that and more. Where few wait, no more than
+so many bytes in all: the allocator takes and gives back by the megabyte, whatever the worker does."""
 SLACK = 1.2
 """Redis trims streams by whole nodes of about a hundred entries, so a cap of a thousand is not met to the entry."""
 
@@ -33,6 +35,7 @@ def table(found: Growth) -> Table:
         columns=COLUMNS,
         rows=tuple(_rows(found)),
         targets=targets(found),
+        lost=found.lost,
         data=asdict(found),
         plot=lambda figure: draw(figure, found),
     )
@@ -64,7 +67,7 @@ def targets(found: Growth) -> tuple[Target, ...]:
     return (
         at_most(f"CPU per delivery, {backlog}", MOST_CPU, "x", backlog_cpu(found)),
         at_most(f"worker memory, {backlog}", MOST_MEMORY, "x", backlog_memory(found)),
-        at_most(f"worker memory, {waits}", NOTHING_EACH, "B each", found.waiting.worker_each),
+        at_most(f"worker memory, {waits}", nothing_each(found.waiting), "B each", found.waiting.worker_each),
         at_most(f"Redis beside the text, {waits}", KIB, "B each", found.waiting.redis_each),
         at_most(f"settings lookup, {apps}", MOST_LOOKUP, "x", lookup_cpu(found)),
         at_most(f"CPU per delivery, {apps}", MOST_LOOKUP, "x", delivery_cpu(found)),
@@ -76,6 +79,11 @@ def targets(found: Growth) -> tuple[Target, ...]:
         at_most("events left on the stream", 0, "entries", left.events),
         Target("status says what is kept and what it weighs", "yes", float(weighs), weighs),
     )
+
+
+def nothing_each(waiting: Waiting) -> int:
+    """How many bytes for each that came to wait are none."""
+    return max(NOTHING_EACH, NOTHING // max(1, waiting.many - waiting.few))
 
 
 Row = tuple[str, str, str, str]
@@ -102,10 +110,12 @@ def _backlog_rows(found: Growth) -> Iterator[Row]:
 def _app_rows(found: Growth) -> Iterator[Row]:
     name, each = f"{FEW} / {found.many_apps:,} apps configured", found.apps
     again = _both((one.few.again_us, one.many.again_us) for one in each)
+    same = _both((one.few.same_us, one.many.same_us) for one in each)
     first = _both((one.few.first_us, one.many.first_us) for one in each)
     ten = _both((one.few_us, one.many_us) for one in each)
     yield f"lookup of ten apps seen before, {name}", *again, times(lookup_cpu(found))
-    yield f"lookup of ten apps not seen before, {name}", *first, ""
+    yield f"lookup of always the same ten apps, {name}", *same, ""
+    yield f"lookup of ten apps not seen before, {found.many_apps:,} apps configured", "", first[1], ""
     yield f"CPU per delivery to ten apps, {name}", *ten, times(delivery_cpu(found))
     yield "CPU per delivery where each app gets its first event", "", _us(found.waiting.first_us), ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 
 import fakeredis
@@ -16,7 +17,7 @@ from benchmarks.growth_backlog import RUN, Backlog, fill
 from benchmarks.growth_figures import Apps, Growth
 from benchmarks.growth_records import Left, Records, age, ends, says_weight
 from benchmarks.growth_retries import Waiting
-from benchmarks.growth_table import NOTHING_EACH, table, targets
+from benchmarks.growth_table import NOTHING_EACH, nothing_each, table, targets
 from benchmarks.memory import Weight, gained, kind, mib, parse_status, weigh
 from benchmarks.watching import Seen, us_each
 
@@ -26,7 +27,7 @@ SAYS = {"kept": {"events": 2, "results": 0}, "kept_bytes": {"events": 900, "resu
 GOOD = Growth(
     backlogs=((Backlog(10_000, 300.0, 100 * 2**20), Backlog(1_000_000, 330.0, 120 * 2**20)),),
     many_apps=100_000,
-    apps=(Apps(Lookup(900.0, 100.0), Lookup(950.0, 120.0), 300.0, 360.0),),
+    apps=(Apps(Lookup(900.0, 100.0, 95.0), Lookup(950.0, 120.0, 96.0), 300.0, 360.0),),
     waiting=Waiting(10_000, 100_000, 100_000, 100 * 2**20, 100 * 2**20, 1024.0, {"owed": Weight(1, 900_000, 0)}, 400.0),
     records=Records(1000, 300_000, 1_324_000, {"event": Weight(1000, 900_000, 0)}, SAYS),
     left=Left(5000, 1009, 1000, 101, 0, 23.9, 0, 1),
@@ -73,8 +74,8 @@ def test_everything_at_its_bound_holds():
         ({"backlogs": ((Backlog(1, 300.0, 100), Backlog(2, 331.0, 120)),)}, "CPU per delivery, 2 events wait"),
         ({"backlogs": ((Backlog(1, 300.0, 100), Backlog(2, 330.0, 121)),)}, "worker memory, 2 events wait"),
         ({"backlogs": ((Backlog(1, 300.0, 100), Backlog(2, math.nan, 120)),)}, "CPU per delivery, 2 events wait"),
-        ({"apps": (Apps(Lookup(1, 100), Lookup(1, 121), 300, 360),)}, "settings lookup"),
-        ({"apps": (Apps(Lookup(1, 100), Lookup(1, 120), 300, 361),)}, "CPU per delivery, 100,000 apps"),
+        ({"apps": (Apps(Lookup(1, 100, 1), Lookup(1, 121, 1), 300, 360),)}, "settings lookup"),
+        ({"apps": (Apps(Lookup(1, 100, 1), Lookup(1, 120, 1), 300, 361),)}, "CPU per delivery, 100,000 apps"),
         ({"waiting": replace(GOOD.waiting, redis_each=1025.0)}, "Redis beside the text, 100,000 wait"),
         ({"waiting": replace(GOOD.waiting, many_bytes=110 * 2**20)}, "worker memory, 100,000 wait"),
         ({"records": replace(GOOD.records, grown_bytes=1_325_000)}, "Redis beside the text, a settled record"),
@@ -109,7 +110,17 @@ def test_table_has_figures_and_a_plot():
 def test_nothing_is_less_than_anything_that_could_be_kept():
     """The tolerance is smaller than the smallest object that could stand for a delivery: its reference."""
     reference = "hipchat/app-1/room/1"
-    assert reference.__sizeof__() > NOTHING_EACH
+    assert sys.getsizeof(reference) > 2 * NOTHING_EACH
+    assert nothing_each(GOOD.waiting) == NOTHING_EACH
+    assert nothing_each(replace(GOOD.waiting, few=100, many=1100)) == 2097
+
+
+def test_what_was_lost_anywhere_is_told():
+    """Deliveries that never came, and apps whose delivery does not wait, count as lost."""
+    records, left = replace(GOOD.records, lost=1), replace(GOOD.left, lost=2)
+    bad = replace(GOOD, records=records, left=left, waiting=replace(GOOD.waiting, many=99_990))
+    assert table(bad).lost == 13
+    assert table(GOOD).lost == 0
 
 
 def test_sizes_of_a_process():
