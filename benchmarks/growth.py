@@ -16,7 +16,7 @@ MANY_APPS, TO_TEN, SETTLED, LEAVING = 100_000, 5_000, 20_000, 5_000
 def run(bench: Bench, options: Options) -> Table:
     """Backlog and apps once a round, few and many in turn; what only counts bytes is taken once."""
     few, many = options.of(FEW_EVENTS, 1000), options.of(MANY_EVENTS, 10_000)
-    counted, many_apps = options.of(COUNTED, 1000), options.of(MANY_APPS, 1000)
+    counted, many_apps = options.of(COUNTED, 3000), options.of(MANY_APPS, 1000)
     backlogs = [
         (growth_backlog.measure(bench, counted, few), growth_backlog.measure(bench, counted, many))
         for _ in range(options.rounds)

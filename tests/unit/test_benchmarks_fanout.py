@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmarks import load
 from benchmarks.apps import with_rooms
-from benchmarks.fanout import CASES, SIX, Cost, six_channels, table
+from benchmarks.fanout import CASES, SIX, Cost, one_channel, six_channels, table
 from benchmarks.sink import accepted
 from worker.channels import CHANNELS
 from worker.events import parse_event
@@ -68,13 +68,22 @@ def test_six_channels_are_five_kinds():
     assert kinds == {"hipchat", "slack", "pagerduty", "nagios", "webhook"}
 
 
+def test_apps_with_one_channel_take_turns():
+    """Of six apps in a row each has another of the six destinations, the very one that an app with all has."""
+    ones = [one_channel(f"app-{number}", SINK).destinations for number in range(SIX)]
+    assert [len(each) for each in ones] == [1] * SIX
+    assert {name for each in ones for name in each} == set(six_channels("app-1", SINK).destinations)
+
+
 def test_an_event_with_six_is_compared_to_an_event_with_one():
-    """The ratio is of whole events, taken within each round; it holds up to six and no further."""
-    rounds = [[Cost(300.0, 0), Cost(200.0, 0), Cost(300.0, 0)], [Cost(600.0, 1), Cost(400.0, 0), Cost(606.0, 2)]]
-    found = table(1000, rounds)
-    six, mixed = found.targets
-    assert (six.value, six.holds) == (pytest.approx(4.0), True)
-    assert (mixed.value, mixed.holds) == (pytest.approx(6.03), False)
+    """The ratio is of whole events, of like with like, within each round; it holds up to six and no further."""
+    first = [Cost(300.0, 0), Cost(200.0, 0), Cost(400.0, 0), Cost(400.0, 0)]
+    second = [Cost(600.0, 1), Cost(400.0, 0), Cost(800.0, 0), Cost(808.0, 2)]
+    found = table(1000, [first, second])
+    rooms, channels = found.targets
+    assert (rooms.value, rooms.holds) == (pytest.approx(4.0), True)
+    assert (channels.value, channels.holds) == (pytest.approx(6.03), False)
+    assert found.rows[0] == ("one HipChat room", "1,000", "450", "450", "")
     assert found.rows[1] == ("six HipChat rooms", "1,000", "1,800", "300", "4.00 x")
     assert found.lost == 3
     figure = Figure()
