@@ -46,7 +46,7 @@ class Records:
 class Left:
     """What was kept of `settled` deliveries and `rejected` events where little may be kept, and for how long.
 
-    `aged` is how many entries without an end of their own were left when all had become too old.
+    `endless` is how many keys without an end came, `aged` how many events were listed when all had become too old.
     """
 
     settled: int
@@ -79,6 +79,7 @@ def measure(bench: Bench, count: int) -> Records:
 def leave(bench: Bench, count: int) -> Left:
     """Settle and reject more than may be kept, and then let all of it become too old."""
     _begin(bench)
+    _, before = ends(bench.redis)
     few = {"retention_hours": str(HOURS), "results_kept": str(KEPT), "rejected_kept": str(REJECTED_KEPT)}
     with start_worker(bench, **few) as child:
         fill(bench, "leave", _turns(count), load.PREFIX)
@@ -87,6 +88,7 @@ def leave(bench: Bench, count: int) -> Left:
         rest(bench.redis)
         left = {name: int(bench.redis.xlen(f"{load.PREFIX}:{name}")) for name in ("results", "rejected", "events")}
         longest, endless = ends(bench.redis)
+        endless -= before
         age(bench.redis)
         fill(bench, "late", _turns(1), load.PREFIX)
         seen = until(bench, child, "records that leave", count + 1)
@@ -97,8 +99,8 @@ def leave(bench: Bench, count: int) -> Left:
 
 
 def ends(redis: Any) -> tuple[float, int]:
-    """Of the events' records: the longest rest of a life in hours, and how many have no end."""
-    keys = list(redis.scan_iter(f"{load.PREFIX}:event:*", count=1000))
+    """Of all that Bellhop keeps: the longest rest of a life in hours, and how many keys have no end."""
+    keys = list(redis.scan_iter(f"{load.PREFIX}:*", count=1000))
     pipe = redis.pipeline(transaction=False)
     for key in keys:
         pipe.pttl(key)

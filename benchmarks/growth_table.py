@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
@@ -23,6 +22,8 @@ NOTHING_EACH, NOTHING = 32, 2 * 2**20
 """A worker's memory grows by nothing where it is no more than so many bytes for each delivery that waits: the smallest
 Python object that could stand for one, its reference as a str, takes twice that and more. Where few wait, no more than
 so many bytes in all: the allocator takes and gives back by the megabyte, whatever the worker does."""
+FIXED = 20
+"""More than there are keys that all deliveries share, such as the streams and the lists, and fewer than deliveries."""
 SLACK = 1.2
 """Redis trims streams by whole nodes of about a hundred entries, so a cap of a thousand is not met to the entry."""
 
@@ -62,7 +63,6 @@ def targets(found: Growth) -> tuple[Target, ...]:
     waits, left = f"{found.waiting.many:,} wait for a retry", found.left
     backlog = f"{many.waiting:,} events wait, beside {few.waiting:,}"
     apps = f"{found.many_apps:,} apps configured, beside {FEW}"
-    longest = math.inf if left.endless else left.longest_hours
     weighs = says_weight(found.records.status)
     return (
         at_most(f"CPU per delivery, {backlog}", MOST_CPU, "x", backlog_cpu(found)),
@@ -72,7 +72,8 @@ def targets(found: Growth) -> tuple[Target, ...]:
         at_most(f"settings lookup, {apps}", MOST_LOOKUP, "x", lookup_cpu(found)),
         at_most(f"CPU per delivery, {apps}", MOST_LOOKUP, "x", delivery_cpu(found)),
         at_most("Redis beside the text, a settled record", KIB, "B each", found.records.beside_text),
-        at_most(f"longest life of a record, {HOURS} h set", HOURS, "h", longest),
+        at_most(f"longest life of a key, {HOURS} h set", HOURS, "h", left.longest_hours),
+        at_most(f"keys without an end, {left.settled:,} settled", FIXED, "keys", left.endless),
         at_most("records listed that are too old", 1, "entries", left.aged),
         at_most(f"results kept, {KEPT:,} set", KEPT * SLACK, "entries", left.results),
         at_most(f"rejected events kept, {REJECTED_KEPT} set", REJECTED_KEPT * 2, "entries", left.rejected_kept),
@@ -154,7 +155,8 @@ def _weights(weights: Mapping[str, Weight], count: int) -> Iterator[Row]:
 def _left_rows(left: Left) -> Iterator[Row]:
     yield f"results kept of {left.settled:,}, {KEPT:,} set", "", "", f"{left.results:,}"
     yield f"rejected events kept of {left.rejected:,}, {REJECTED_KEPT} set", "", "", f"{left.rejected_kept:,}"
-    yield f"longest life of a record, {HOURS} h set", "", "", f"{left.longest_hours:.1f} h"
+    yield f"longest life of a key, {HOURS} h set", "", "", f"{left.longest_hours:.1f} h"
+    yield f"keys without an end that came with {left.settled:,} settled", "", "", str(left.endless)
 
 
 def _us(value: float) -> str:

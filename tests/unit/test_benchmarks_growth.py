@@ -65,7 +65,7 @@ def missed(found):
 def test_everything_at_its_bound_holds():
     """Where each figure is at its bound and none is past it, every target holds."""
     assert missed(GOOD) == []
-    assert len(targets(GOOD)) == 13
+    assert len(targets(GOOD)) == 14
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,8 @@ def test_everything_at_its_bound_holds():
         ({"waiting": replace(GOOD.waiting, many_bytes=110 * 2**20)}, "worker memory, 100,000 wait"),
         ({"records": replace(GOOD.records, grown_bytes=1_325_000)}, "Redis beside the text, a settled record"),
         ({"records": replace(GOOD.records, status={"kept": {"events": 2}})}, "status says"),
-        ({"left": replace(GOOD.left, endless=1)}, "longest life of a record"),
+        ({"left": replace(GOOD.left, endless=5000)}, "keys without an end"),
+        ({"left": replace(GOOD.left, longest_hours=72.0)}, "longest life of a key"),
         ({"left": replace(GOOD.left, aged=5000)}, "records listed that are too old"),
         ({"left": replace(GOOD.left, results=1201)}, "results kept"),
         ({"left": replace(GOOD.left, rejected_kept=201)}, "rejected events kept"),
@@ -151,14 +152,14 @@ def test_weights_by_kind_and_what_came_to_them():
 
 
 def test_records_ends_and_ageing():
-    """The longest life counts in hours, a record without an end is told, and ageing puts the whole list in the past."""
+    """The longest life counts in hours, keys without an end are told, and ageing puts the whole list in the past."""
     redis = fakeredis.FakeRedis()
     redis.set("bellhop:event:a/1", "x", ex=3600 * 5)
     redis.set("bellhop:event:a/2", "x")
     redis.zadd("bellhop:recent", {"a/1": 1.0e12, "a/2": 1.1e12})
     longest, endless = ends(redis)
     assert longest == pytest.approx(5.0, abs=0.01)
-    assert endless == 1
+    assert endless == 2
     age(redis)
     assert redis.zscore("bellhop:recent", "a/2") == 1.1e12 - 25 * 3_600_000
 
