@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -20,8 +21,8 @@ from worker.stores.ledger import Ledger, Owing
 
 log = structlog.get_logger()
 
-Raw = str | dict[str, Any]
-"""An event as it travels in a Celery message: JSON text from intake, or an object from a producer that uses Celery."""
+Raw = bytes | str | dict[str, Any]
+"""An event as it came: JSON from the stream, or text or an object from a producer that uses Celery."""
 CLOCK_SLACK_S = 7 * 86_400.0
 PAUSES_S = (0.2, 0.5, 1.0, *(2.0,) * 30)
 """How long a batch waits for Redis between tries: a minute in all, longer than a failover takes."""
@@ -79,15 +80,16 @@ class Dispatcher:
 
         While Redis is away it waits: a batch from a Celery producer is nowhere else. Doing it twice does nothing twice.
         """
-        for pause in (*PAUSES_S, None):
-            try:
-                return await self._dispatch(raws, entries)
-            except (RedisError, OSError) as error:
-                if pause is None:
-                    raise
-                log.warning("dispatch.waiting", events=len(raws), error=str(error))
-                await asyncio.sleep(pause)
-        raise AssertionError("the last round returns or raises")
+        return await _patiently(partial(self._dispatch, raws, entries), len(raws))
+
+    async def dispatch_entries(self, entries: Sequence[str]) -> DispatchReport:
+        """Dispatch one batch of the stream's; those that are not there any more were dispatched already."""
+
+        async def work() -> DispatchReport:
+            found = await self._stream.fetch(entries)
+            return await self._dispatch(list(found.values()), list(found))
+
+        return await _patiently(work, len(entries))
 
     async def _dispatch(self, raws: Sequence[Raw], entries: Sequence[str]) -> DispatchReport:
         now = await self._ledger.now()
@@ -138,6 +140,18 @@ class Dispatcher:
         return events, rejected
 
 
+async def _patiently(work: Callable[[], Awaitable[DispatchReport]], events: int) -> DispatchReport:
+    for pause in (*PAUSES_S, None):
+        try:
+            return await work()
+        except (RedisError, OSError) as error:
+            if pause is None:
+                raise
+            log.warning("dispatch.waiting", events=events, error=str(error))
+            await asyncio.sleep(pause)
+    raise AssertionError("the last round returns or raises")
+
+
 def arrival(entry: str, now: float) -> float:
     """When an event came, in epoch seconds: the stream entry's own time, where it is one of Redis' making."""
     milliseconds = entry.partition("-")[0]
@@ -147,6 +161,8 @@ def arrival(entry: str, now: float) -> float:
 
 def _readable(raw: object) -> Raw:
     """`raw` itself: Celery lets producers put anything into a list, and one mistake must not fail the others."""
+    if isinstance(raw, bytes):
+        return raw
     if not isinstance(raw, str | dict):
         raise InvalidEvent("event", "must be a JSON object, or the text of one")
     try:
@@ -159,6 +175,8 @@ def _readable(raw: object) -> Raw:
 
 def as_bytes(raw: Any) -> bytes:
     """What a producer sent, as near as it can be kept beside the error."""
+    if isinstance(raw, bytes):
+        return raw
     text = raw if isinstance(raw, str) else json.dumps(raw, default=repr)
     try:
         return text.encode("utf-8", "surrogateescape")

@@ -28,12 +28,12 @@ BACKOFF_CAP_S: Final = 5.0
 
 
 class Intake:
-    """Reads the stream until cancelled; `publish` sends (texts, entry ids) as one dispatch task."""
+    """Reads the stream until cancelled; `publish` sends entries' ids as one dispatch task."""
 
     def __init__(
         self,
         stream: EventStream,
-        publish: Callable[[list[str], list[str]], Awaitable[None]],
+        publish: Callable[[list[str]], Awaitable[None]],
         room: Callable[[], Awaitable[None]],
         *,
         batch: int,
@@ -84,12 +84,10 @@ class Intake:
         unfit = {one.entry for one in rejected}
         fit = [each for each in entries if each.id not in unfit]
         if fit:
-            # Bytes that are no UTF-8 travel as lone surrogates, and are refused with their own error by dispatch.
-            texts = [(each.raw or b"").decode("utf-8", "surrogateescape") for each in fit]
-            await self._publish(texts, [each.id for each in fit])
+            await self._publish([each.id for each in fit])
 
     def _unfit(self, entry: Entry) -> str | None:
-        """Why an entry cannot travel in a Celery message at all."""
+        """Why an entry need not be looked into."""
         if entry.raw is None:
             has = ", ".join(entry.fields[:10]) or "none"
             return f"event: the entry has no field `event` (it has {has}); send XADD bellhop:events * event '<json>'"

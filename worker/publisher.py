@@ -43,10 +43,10 @@ class Publisher:
         """How many messages each queue held when something was last put into it."""
         self._just_seen_short = False
 
-    async def events(self, texts: list[str], entries: list[str]) -> None:
+    async def events(self, entries: list[str]) -> None:
         """One dispatch task for a batch of events from the stream."""
         shown = f"({len(entries)} events: {entries[0]} … {entries[-1]})"
-        message = self._envelope("bellhop.dispatch", [texts], {"entries": entries}, shown, DISPATCH_QUEUE)
+        message = self._envelope("bellhop.dispatch", [], {"entries": entries}, shown, DISPATCH_QUEUE)
         for _ in range(TRIES):
             if await self._put(DISPATCH_QUEUE, [message]):
                 # Intake asks for room as soon as this returns; single events need not wait for a second answer.

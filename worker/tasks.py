@@ -41,12 +41,13 @@ def register(celery_app: Celery, runtime: Callable[[], Runtime]) -> None:
     # Late: a batch from a Celery producer is nowhere else until it is in the ledger.
     @celery_app.task(name="bellhop.dispatch", base=SyncTask, bind=True, acks_late=True, resultrepr_maxsize=RESULT_CHARS)  # type: ignore[untyped-decorator]
     def dispatch(self: Task, *args: Any, entries: list[str] | None = None, **named: Any) -> Told:
-        """Dispatch a batch of events: one list of them. `entries` is intake's own; producers leave it out."""
+        """Dispatch a batch of events: one list of them. Intake names stream entries instead."""
         mine = runtime()
+        if entries is not None and not args and not named:
+            return Told(mine.run(mine.parts.dispatcher.dispatch_entries(entries)).as_result())
         events = events_of(args, named)
-        if not entries or len(entries) != len(events):
-            entries = [f"celery:{self.request.id}-{place}" for place in range(len(events))]
-        return Told(mine.run(mine.parts.dispatcher.dispatch(events, entries)).as_result())
+        places = [f"celery:{self.request.id}-{place}" for place in range(len(events))]
+        return Told(mine.run(mine.parts.dispatcher.dispatch(events, places)).as_result())
 
     for channel in CHANNELS.values():
         _register_deliver(celery_app, runtime, channel.name, channel.label)

@@ -8,7 +8,7 @@ import pytest
 from fakeredis import FakeAsyncRedis
 
 from worker.intake import Intake
-from worker.stores.events import EventStream
+from worker.stores.events import REMEMBERED, EventStream
 from worker.stores.records import Records
 
 
@@ -23,8 +23,8 @@ async def redis():
 class Published(list):
     """Collects what would be dispatch tasks."""
 
-    async def take(self, texts, entries):
-        self.append((texts, entries))
+    async def take(self, entries):
+        self.append(entries)
 
 
 async def always_room():
@@ -44,7 +44,7 @@ async def test_what_has_gathered_is_one_batch(redis):
     ids = [(await redis.xadd("t:events", {"event": f"{{{i}}}"})).decode() for i in range(4)]
     await intake.step(1)
     await intake.step(1)
-    assert published == [(["{0}", "{1}", "{2}"], ids[:3]), (["{3}"], ids[3:])]
+    assert published == [ids[:3], ids[3:]]
 
 
 async def test_entries_that_cannot_travel_are_rejected_here(redis):
@@ -56,22 +56,39 @@ async def test_entries_that_cannot_travel_are_rejected_here(redis):
     await redis.xadd("t:events", {"event": "x" * 1001})
     good = await redis.xadd("t:events", {"event": "{}"})
     await intake.step(1)
-    assert published == [(["{}"], [good.decode()])]
+    assert published == [[good.decode()]]
     errors = [each["error"] for each in await Records(redis, "t").rejected(10)]
     assert "at most 1000 are taken" in errors[0]
     assert "no field `event` (it has alert)" in errors[1]
     assert await redis.xlen("t:events") == 1
 
 
-async def test_bytes_that_are_no_utf8_survive_the_celery_message(redis):
-    """What cannot be decoded travels unharmed to dispatch, which refuses it with its own error."""
-    published = Published()
-    intake = intake_of(redis, published)
-    await intake.step(1)
-    await redis.xadd("t:events", {"event": b"\xff\x00{"})
-    await intake.step(1)
-    (((text,), _),) = published
-    assert text.encode("utf-8", "surrogateescape") == b"\xff\x00{"
+async def test_what_entries_hold_is_fetched_wherever_it_was_read(redis):
+    """Bytes as they came, from memory in the process that read them and from the stream in any other."""
+    stream, other = EventStream(redis, "t", "me"), EventStream(redis, "t", "other")
+    texts = [b"\xff\x00{", *(b"%d" % number for number in range(5))]
+    ids = [(await redis.xadd("t:events", {"event": text})).decode() for text in texts]
+    await stream.read(1, 1)  # makes the group
+    await stream.read(10, 1)
+    wanted = [ids[0], ids[4], ids[1]]
+    held = {ids[0]: texts[0], ids[4]: texts[4], ids[1]: texts[1]}
+    assert await stream.fetch(wanted) == held
+    assert await other.fetch(wanted) == held
+    await redis.xdel("t:events", ids[4])
+    assert list(await stream.fetch(wanted)) == [ids[0], ids[1]]
+
+
+async def test_no_more_is_remembered_than_a_process_needs(redis):
+    """Where the messages of what was read are lost, memory does not grow with them."""
+    stream = EventStream(redis, "t", "me")
+    pipe = redis.pipeline()
+    for _ in range(REMEMBERED + 50):
+        pipe.xadd("t:events", {"event": "{}"})
+    ids = [entry.decode() for entry in await pipe.execute()]
+    for _ in range(3):  # the first one makes the group
+        await stream.read(REMEMBERED, 1)
+    await redis.delete("t:events")
+    assert list(await stream.fetch(ids)) == ids[50:]
 
 
 async def test_a_dead_consumers_entries_are_taken_over(redis):
@@ -103,7 +120,7 @@ async def test_intake_waits_while_the_queues_are_long(redis):
     """The backlog stays in the stream: nothing is read while there is no room."""
     room, handed_on = asyncio.Event(), asyncio.Event()
 
-    async def take(_texts, _entries):
+    async def take(_entries):
         room.clear()
         handed_on.set()
 

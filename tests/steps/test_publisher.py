@@ -64,7 +64,7 @@ async def test_retries_have_a_lane_of_their_own(publisher, redis):
 
 async def test_flower_is_shown_no_event(publisher, redis):
     """What intake publishes is shown by entry ids, not by its content."""
-    await publisher.events(['{"title": "private"}'], ["5-0"])
+    await publisher.events(["5-0"])
     ((_, _, _, shown, queue),) = await queued(redis, DISPATCH_QUEUE)
     assert shown == "(1 events: 5-0 … 5-0)"
     assert queue == DISPATCH_QUEUE
@@ -82,7 +82,7 @@ async def test_room_is_waited_for(publisher, redis):
 
 async def test_what_was_just_seen_short_is_not_asked_for_again(publisher, redis):
     """The answer to a push says how long its queue is; it spares one question, and no second one."""
-    await publisher.events(["{}"], ["5-0"])
+    await publisher.events(["5-0"])
     await redis.rpush(DELIVER_QUEUE, *("x" * (SHORT_QUEUE + 1)))
     await asyncio.wait_for(publisher.room(), 5)
     waiting = asyncio.create_task(publisher.room())
@@ -95,7 +95,7 @@ async def test_what_was_just_seen_short_is_not_asked_for_again(publisher, redis)
 async def test_a_long_queue_is_asked_for(publisher, redis):
     """A push into a queue that is long already gives no room."""
     await redis.rpush(DISPATCH_QUEUE, *("x" * SHORT_QUEUE))
-    await publisher.events(["{}"], ["5-0"])
+    await publisher.events(["5-0"])
     waiting = asyncio.create_task(publisher.room())
     await asyncio.sleep(0.05)
     assert not waiting.done()

@@ -13,6 +13,8 @@ from worker.stores.ledger import GROUP
 
 RAW_KEPT_BYTES = 65_536
 """How much of a rejected event is kept beside its error."""
+REMEMBERED = 4000
+"""How many entries a process keeps in mind between reading and dispatching them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class EventStream:
         self._rejected = f"{prefix}:rejected"
         self._consumer = consumer
         self._rejected_kept = rejected_kept
+        self._remembered: dict[str, bytes] = {}
 
     async def read(self, at_most: int, block_ms: int) -> list[Entry]:
         """New entries, as soon as there is one; an empty list after `block_ms`."""
@@ -50,7 +53,7 @@ class EventStream:
         except ResponseError as error:
             await self._repair(error)
             return []
-        return _entries(_rows(found))
+        return self._remember(_entries(_rows(found)))
 
     async def reclaim(self, at_most: int, idle_ms: int) -> list[Entry]:
         """Entries that a consumer took and did not see through for `idle_ms`: it died, or its message was lost."""
@@ -61,7 +64,32 @@ class EventStream:
         except ResponseError as error:
             await self._repair(error)
             return []
-        return _entries(found)
+        return self._remember(_entries(found))
+
+    async def fetch(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """What these entries hold, by id: as this process read them a moment ago, or else as the stream has them.
+
+        One that is not there any more was dispatched already.
+        """
+        found = {each: raw for each in ids if (raw := self._remembered.pop(each, None)) is not None}
+        missing = [each for each in ids if each not in found]
+        if missing:
+            # Another process read them, mostly in one go: they stand side by side.
+            found |= await self._range(missing[0], missing[-1], 2 * len(missing))
+            for each in missing:
+                if each not in found:
+                    found |= await self._range(each, each, 1)
+        return {each: found[each] for each in ids if each in found}
+
+    async def _range(self, first: str, last: str, at_most: int) -> dict[str, bytes]:
+        rows: Any = await self._redis.xrange(self._key, first, last, count=at_most)
+        return {each.id: each.raw for each in _entries(rows) if each.raw is not None}
+
+    def _remember(self, entries: list[Entry]) -> list[Entry]:
+        self._remembered |= {each.id: each.raw for each in entries if each.raw is not None}
+        for each in list(self._remembered)[: max(0, len(self._remembered) - REMEMBERED)]:
+            del self._remembered[each]  # its message was lost; whoever takes the entry over reads it again
+        return entries
 
     async def reject(self, rejected: Sequence[Rejected]) -> None:
         """Keep what cannot be read where people can see it, and take it off the stream, in one step."""
