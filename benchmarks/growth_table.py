@@ -20,8 +20,8 @@ COLUMNS = ("what", "with few", "with many", "comes to")
 MOST_CPU, MOST_MEMORY, MOST_LOOKUP, KIB = 1.1, 1.2, 1.2, 1024
 NOTHING = 4 * 2**20
 """A worker's memory grows by nothing where it is no more than so many bytes in all, since the allocator takes and gives
-back by the megabyte, whatever the worker does. With 100,000 that wait it is 46 bytes each: less than the smallest Python
-object that could stand for one, its reference as a str."""
+back by the megabyte, whatever the worker does. With 100,000 that wait it is 46 bytes each: less than the smallest
+object of Python's that could stand for one, its reference as a str."""
 FIXED = 20
 """More than there are keys that all deliveries share, such as the streams and the lists, and fewer than deliveries."""
 SLACK = 1.2
