@@ -29,7 +29,7 @@ from worker.events import dump_event, load_event, parse_event
 from worker.messages import Reply
 from worker.models import App, Delivery, DeliveryId, Destination, Event, Notice
 from worker.progress import DeliveryRules, notice_of, outcome_of, refusal
-from worker.results import load_attempts, record_and_result
+from worker.record import load_attempts, record_and_result
 from worker.routes import Route, Routes, destination_of
 from worker.stores.destinations import RedisDestinations
 from worker.stores.sealing import to_stored

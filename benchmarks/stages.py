@@ -31,7 +31,7 @@ from worker.events import parse_event
 from worker.messages import Message, Reply
 from worker.models import Progress
 from worker.progress import DeliveryRules, notice_of, outcome_of, refusal
-from worker.results import record_json, result_json
+from worker.record import record_and_result
 from worker.routes import Routes, destination_of
 from worker.stores.connection import async_redis
 from worker.stores.destinations import RedisDestinations
@@ -148,8 +148,9 @@ class Stages:
         stage = self._clock.stage
         with stage("settle: record and result as JSON"):
             settlements = [
-                Settlement(each.delivery.lease, record_json(each), line_of(each.delivery.event), result_json(each))
+                Settlement(each.delivery.lease, record, line_of(each.delivery.event), result, health=each.health)
                 for each in progress
+                for record, result in [record_and_result(each)]
             ]
         with stage("settle: script call"):
             await self._ledger.settle(settlements)

@@ -23,7 +23,8 @@ from worker.events import load_event
 from worker.in_flight import InFlight
 from worker.models import App, Delivery, DeliveryId, Kind, Notice, Progress, Reason, Verdict
 from worker.progress import DeliveryRules, died, notice_of, outcome_of, refusal, superseded
-from worker.results import Fate, Results, load_attempts
+from worker.record import load_attempts
+from worker.results import Fate, Results
 from worker.routes import Route, Routes, destination_of
 from worker.stores.ledger import Claim, Ledger
 

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from worker.errors import InvalidEvent
 from worker.events import dump_event, parse_event
 from worker.models import App, DeliveryId, Destination, Event, Outcome, Reason
-from worker.results import untried_json
+from worker.record import untried_json
 from worker.stores.events import EventStream, Rejected
 from worker.stores.ledger import Ledger, Owing
 

@@ -70,7 +70,7 @@ def parse_event(raw: bytes | str | dict[str, Any], *, default_id: str, received_
 
 
 def dump_event(event: Event) -> bytes:
-    """An event as it is kept: its own JSON, every field spelled out."""
+    """An event as it is kept: its own JSON, without what has its default."""
     return _ENCODER.encode(event)
 
 

@@ -84,7 +84,7 @@ class Link(Struct, frozen=True):
     text: str
 
 
-class Metric(Struct, frozen=True):
+class Metric(Struct, frozen=True, omit_defaults=True):
     """The measurement that triggered the alert; `points` are (epoch seconds, value) pairs, oldest first."""
 
     name: str
@@ -97,7 +97,7 @@ class Metric(Struct, frozen=True):
     points: tuple[tuple[float, float], ...] = ()
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, omit_defaults=True):
     """One alert event, validated. Times are epoch seconds, UTC. Made by `worker.events.parse_event` only."""
 
     app: str
@@ -216,7 +216,7 @@ class Verdict(Struct, frozen=True):
     """Their name for what they took: a message id, a dedup key."""
 
 
-class Attempt(Struct, frozen=True):
+class Attempt(Struct, frozen=True, omit_defaults=True):
     """One try, numbered from 1, recorded whatever happened. Times are epoch seconds."""
 
     number: int

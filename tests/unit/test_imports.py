@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = [
     {"errors", "models", "messages", "cancelling", "launching"},
     {"retry", "rates"},
-    {"channels", "events"},
+    {"channels", "events", "record"},
     {"attempt", "settings_fields", "settings_tree", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
     {"transports", "stores", "redis_process", "embedded_redis"},
     {

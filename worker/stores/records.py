@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from worker.events import load_event
 from worker.models import Event
+from worker.record import read_record
 
 PAGE: Final = 200
 WEIGHED: Final = 50
@@ -157,7 +158,7 @@ def _record_key(prefix: str, name: str, destination: str) -> str:
 
 def _record(kept: _Kept, told: Sequence[bytes | None]) -> EventRecord:
     deliveries = tuple(
-        _delivery(kept.event, name, channel, orjson.loads(record) if record else None)
+        _delivery(kept.event, name, channel, read_record(record, channel) if record else None)
         for (name, channel), record in zip(kept.to, told, strict=True)
     )
     return EventRecord(kept.event, kept.at, deliveries)
@@ -167,4 +168,4 @@ def _delivery(event: Event, name: str, channel: str, told: dict[str, Any] | None
     if told is None:
         return DeliveryRecord(event.app, event.id, name, channel, "owed")
     state = told.get("outcome") or "retrying"
-    return DeliveryRecord(event.app, event.id, name, told.get("channel", channel), state, told)
+    return DeliveryRecord(event.app, event.id, name, channel, state, told)
