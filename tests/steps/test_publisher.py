@@ -8,6 +8,7 @@ import json
 import pytest
 from fakeredis import FakeAsyncRedis
 
+from worker.cancelling import ended
 from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE, RETRY_QUEUE, SHORT_QUEUE, Publisher
 from worker.stores.ledger import Ledger, LedgerLimits
 from worker.wakeups import Wakeups, keep_leases
@@ -88,8 +89,7 @@ async def test_what_was_just_seen_short_is_not_asked_for_again(publisher, redis)
     waiting = asyncio.create_task(publisher.room())
     await asyncio.sleep(0.05)
     assert not waiting.done()
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
+    await ended([waiting])
 
 
 async def test_a_long_queue_is_asked_for(publisher, redis):
@@ -99,8 +99,7 @@ async def test_a_long_queue_is_asked_for(publisher, redis):
     waiting = asyncio.create_task(publisher.room())
     await asyncio.sleep(0.05)
     assert not waiting.done()
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
+    await ended([waiting])
 
 
 async def test_a_publish_that_fails_loses_nothing_and_stops_nothing():
