@@ -35,6 +35,9 @@ PATIENCE_S: Final = 1.0
 PATIENT: Final = 2
 """How many tasks of a process may wait so at a time; the others return at once, so that a vendor that hangs leaves
 Celery's threads to those that do not."""
+SLICE: Final = 50
+"""So many are begun before the loop turns: quick vendors' answers then free their connections for the next ones, where
+each of a whole batch would open its own."""
 PLACE_S: Final = 5.0
 """How long a task waits for a place in a process that has its fill: well within the time after which the ledger would
 publish its deliveries again, which is what happens to those that find none."""
@@ -127,8 +130,11 @@ class Deliverer:
         deliveries = await self._loaded(claims, now)
         threads = await self._threads(deliveries, routes)
         report.begun(len(deliveries))
-        for each in deliveries:
+        for number, each in enumerate(deliveries, 1):
             self._put_under_way(each, routes[str(each.id)], apps, threads.get(each.lease), report)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)  # they are sent
+                await asyncio.sleep(0)  # what was answered is read
         await self._wake(woken)
 
     def _put_under_way(
