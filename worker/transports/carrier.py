@@ -30,15 +30,16 @@ class Carrier:
     async def carry(self, message: Message) -> Reply:
         """Send it once; no remote fault is raised, and a cancellation passes. `elapsed_ms` is how long it took."""
         start = time.perf_counter()
-        reply = await self._carry(message)
-        if reply.elapsed_ms:  # HTTP's replies, of which there are many, are not made twice
-            return reply
+        if isinstance(message, HttpPost):  # most are, and whole answers have their time already
+            reply = await self._http.carry(message)
+            if reply.elapsed_ms:
+                return reply
+        else:
+            reply = await self._carry(message)
         return replace(reply, elapsed_ms=(time.perf_counter() - start) * 1000)
 
-    async def _carry(self, message: Message) -> Reply:
+    async def _carry(self, message: Mail | PassiveCheck | CommandLine) -> Reply:
         match message:
-            case HttpPost():
-                return await self._http.carry(message)
             case Mail():
                 return await self._smtp.carry(message)
             case PassiveCheck():

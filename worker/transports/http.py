@@ -17,7 +17,7 @@ from typing import Literal
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
-from aiohttp.http import HttpProcessingError, StreamWriter
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from worker.messages import HttpPost, Reply
@@ -79,7 +79,7 @@ class Http:
     async def _exchange(self, message: HttpPost, target: Target, place: aiohttp.ClientRequest, answer: Answer) -> None:
         connection = await self._open().connect(place, [], self._connecting)
         try:
-            await _send(connection, message, target)
+            _send(connection, message, target)
             answer.sent = True
             await _receive(connection, answer)
         except BaseException:
@@ -124,17 +124,15 @@ def _place(origin: URL, tls: Tls) -> aiohttp.ClientRequest:
     return aiohttp.ClientRequest("POST", origin, ssl=tls, loop=asyncio.get_running_loop())
 
 
-async def _send(connection: Connection, message: HttpPost, target: Target) -> None:
-    protocol = connection.protocol
-    if protocol is None:
+def _send(connection: Connection, message: HttpPost, target: Target) -> None:
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or transport.is_closing():
         raise aiohttp.ClientConnectionResetError("closed")
     protocol.set_response_params(
         skip_payload=message.method == "HEAD", read_until_eof=True, read_bufsize=MAX_BODY_BYTES
     )
-    writer = StreamWriter(protocol, asyncio.get_running_loop())
-    await writer.write_headers(f"{message.method} {target.path} HTTP/1.1", target.headers(message))
     # Not waiting until all is written: the answer may come before, and the transport keeps the rest.
-    await writer.write(message.body, drain=False)
+    transport.write(target.head(message) + message.body)
 
 
 async def _receive(connection: Connection, answer: Answer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -16,6 +17,7 @@ KNOWN_ADDRESSES = 10_000
 """How many addresses are kept parsed. A destination's is the same for every alert, as a rule."""
 WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 """Methods that say nothing of a body that they do not have (RFC 9110 section 8.6)."""
+_WRITABLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*\Z")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 try:
@@ -27,7 +29,7 @@ except PackageNotFoundError:  # run from a source tree that is not installed
 class Target:
     """An address, taken apart. `origin` is scheme, host and port, `path` what follows them, as it is sent."""
 
-    __slots__ = ("_headers", "origin", "path", "tls")
+    __slots__ = ("_fixed", "_fixed_for", "_headers", "origin", "path", "tls")
 
     def __init__(self, url: URL) -> None:
         self.origin = url.origin()
@@ -42,16 +44,33 @@ class Target:
                 hdrs.ACCEPT_ENCODING: "identity",
             }
         )
+        self._fixed = b""
+        self._fixed_for: tuple[str, Mapping[str, str]] | None = None
         if url.raw_user or url.raw_password:
             self._headers[hdrs.AUTHORIZATION] = encode_basic_auth(url.user or "", url.password or "")
 
-    def headers(self, message: HttpPost) -> CIMultiDict[str]:
-        """What goes before the body; a message's own headers take the place of those that all have."""
+    def head(self, message: HttpPost) -> bytes:
+        """The request line and all headers; ValueError where one cannot be written.
+
+        Of most channels' messages only the length changes, so the last head is kept for those with the same headers.
+        """
+        if self._fixed_for is None or self._fixed_for[1] is not message.headers or self._fixed_for[0] != message.method:
+            self._fixed = self._written(message)
+            self._fixed_for = (message.method, message.headers)
+        if message.body or message.method not in WITHOUT_BODY:
+            return b"%b%b: %d\r\n\r\n" % (self._fixed, b"Content-Length", len(message.body))
+        return self._fixed + b"\r\n"
+
+    def _written(self, message: HttpPost) -> bytes:
+        """A message's own headers take the place of those that all have."""
         headers = self._headers.copy()
         headers.update(message.headers)
-        if message.body or message.method not in WITHOUT_BODY:
-            headers[hdrs.CONTENT_LENGTH] = str(len(message.body))
-        return headers
+        headers.pop(hdrs.CONTENT_LENGTH, None)
+        lines = [f"{message.method} {self.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        # A line end within one would begin another header: RFC 9110 section 5.5.
+        if any(not _WRITABLE.match(line) for line in lines):
+            raise ValueError("a header holds a control character")
+        return ("\r\n".join(lines) + "\r\n").encode()
 
 
 @lru_cache(KNOWN_ADDRESSES)
