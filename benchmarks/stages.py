@@ -25,9 +25,9 @@ from config.settings import Settings, read_settings
 from worker.attempt import Attempted
 from worker.channels import CHANNELS
 from worker.commands.output import print_table
-from worker.delivery import _delivery
+from worker.delivery import delivery_of
 from worker.dispatch import arrival, plan
-from worker.events import parse_event
+from worker.events import KnownEvents, parse_event
 from worker.messages import Message, Reply
 from worker.models import Progress
 from worker.progress import DeliveryRules, notice_of, outcome_of, refusal
@@ -69,6 +69,7 @@ class Stages:
         self._routes = Routes(CHANNELS)
         self._carrier = Carrier(settings)
         self._rules = DeliveryRules()
+        self._events = KnownEvents()
 
     async def run(self, batch: int) -> dict[str, float]:
         """Take everything off the stream; processor seconds by stage."""
@@ -96,7 +97,10 @@ class Stages:
         with stage("dispatch, deliver: look the apps up"):
             apps = await self._destinations.lookup({event.app for event in events})
         with stage("dispatch: plan, event as JSON"):
-            owings = [plan(entry.id, event, apps[event.app], now) for entry, event in zip(entries, events, strict=True)]
+            owings = [
+                plan(entry.id, event, apps[event.app], now, self._events.dump)
+                for entry, event in zip(entries, events, strict=True)
+            ]
         with stage("dispatch: script call"):
             return (await self._ledger.dispatch(owings)).woken
 
@@ -105,7 +109,7 @@ class Stages:
         with stage("deliver: claim, script call"):
             now, claims, _ = await self._ledger.claim([(ref, ()) for ref in refs])
         with stage("deliver: load the events"):
-            deliveries = [_delivery(claim, claim.event or b"", now) for claim in claims]
+            deliveries = [delivery_of(claim, self._events.load(claim.event or b""), now) for claim in claims]
         with stage("dispatch, deliver: look the apps up"):
             apps = await self._destinations.lookup({each.id.app for each in deliveries})
         with stage("deliver: route, may it be tried"):

@@ -19,9 +19,9 @@ from worker.attempt import Attempted, Carries, attempt
 from worker.cancelling import ended
 from worker.deliver_report import DeliverReport
 from worker.dispatch import Looks
-from worker.events import load_event
+from worker.events import KnownEvents
 from worker.in_flight import InFlight
-from worker.models import App, Delivery, DeliveryId, Kind, Notice, Progress, Reason, Verdict
+from worker.models import App, Delivery, DeliveryId, Event, Kind, Notice, Progress, Reason, Verdict
 from worker.progress import DeliveryRules, died, notice_of, outcome_of, refusal, superseded
 from worker.record import load_attempts
 from worker.results import Fate, Results
@@ -56,6 +56,7 @@ class Deliverer:
         *,
         routes: Routes,
         rules: DeliveryRules,
+        events: KnownEvents,
         jitter: Callable[[], float],
     ) -> None:
         self._ledger = ledger
@@ -65,6 +66,7 @@ class Deliverer:
         self._publish = publish
         self._routes = routes
         self._rules = rules
+        self._events = events
         self._jitter = jitter
         self._in_flight = InFlight(rules.in_flight)
         self._patient = 0
@@ -188,7 +190,8 @@ class Deliverer:
         if gone:
             log.error("delivery.event_gone", deliveries=[claim.ref for claim in gone])
             await self._wake(await self._ledger.drop([claim.lease for claim in gone]))
-        return [_delivery(claim, claim.event, now) for claim in claims if claim.event is not None]
+        load = self._events.load
+        return [delivery_of(claim, load(claim.event), now) for claim in claims if claim.event is not None]
 
     async def _threads(
         self, deliveries: Sequence[Delivery], routes: Mapping[str, Route | None]
@@ -203,18 +206,18 @@ class Deliverer:
             await self._publish(refs)
 
 
-def _delivery(claim: Claim, event: bytes, now: float) -> Delivery:
+def delivery_of(claim: Claim, event: Event, now: float) -> Delivery:
+    """What is owed by a claim; a worker that died or gave up over it counts as an attempt of unknown fate."""
     attempts = load_attempts(claim.record)
     for _ in range(claim.deaths + claim.handed_back):
         attempts = (*attempts, died(attempts, now))
-    loaded = load_event(event)
     return Delivery(
         id=DeliveryId.parse(claim.ref),
         lease=claim.lease,
-        event=loaded,
+        event=event,
         attempts=attempts,
         claimed_at=now,
-        since=max(loaded.received_at, claim.replayed_ms / 1000),
+        since=max(event.received_at, claim.replayed_ms / 1000),
         deaths=claim.deaths,
         marks=bool(claim.deaths or claim.handed_back),
         paused=claim.paused,

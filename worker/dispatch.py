@@ -13,7 +13,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from worker.errors import InvalidEvent
-from worker.events import dump_event, parse_event
+from worker.events import KnownEvents, dump_event, parse_event
 from worker.models import App, DeliveryId, Destination, Event, Outcome, Reason
 from worker.record import untried_json
 from worker.stores.events import EventStream, Rejected
@@ -66,6 +66,7 @@ class Dispatcher:
         publish: Callable[[list[str]], Awaitable[None]],
         supersede: Callable[[list[str]], Awaitable[None]],
         *,
+        events: KnownEvents,
         max_event_bytes: int,
     ) -> None:
         self._ledger = ledger
@@ -73,6 +74,7 @@ class Dispatcher:
         self._stream = stream
         self._publish = publish
         self._supersede = supersede
+        self._events = events
         self._max_event_bytes = max_event_bytes
 
     async def dispatch(self, raws: Sequence[Raw], entries: Sequence[str]) -> DispatchReport:
@@ -98,7 +100,7 @@ class Dispatcher:
         owings = []
         for entry, event in events:
             if event.app in apps:
-                owings.append(plan(entry, event, apps[event.app], now))
+                owings.append(plan(entry, event, apps[event.app], now, self._events.dump))
             else:
                 rejected.append(Rejected(entry, as_bytes(raws[entries.index(entry)]), _unknown(event.app)))
         return await self._write(owings, rejected)
@@ -199,7 +201,7 @@ def why_not(destination: Destination) -> tuple[Outcome, Reason, str] | None:
     return None
 
 
-def plan(entry: str, event: Event, app: App, now: float) -> Owing:
+def plan(entry: str, event: Event, app: App, now: float, dump: Callable[[Event], bytes] = dump_event) -> Owing:
     """What is owed for one event to each enabled destination, and a result at once for each that is skipped."""
     to: list[str] = []
     skipped: list[tuple[str, bytes, bytes]] = []
@@ -212,4 +214,4 @@ def plan(entry: str, event: Event, app: App, now: float) -> Owing:
         delivery = DeliveryId(destination.channel, app.name, name, event.id)
         skipped.append((name, *untried_json(delivery, *untried, at=now)))
         log.info("delivery.settled", delivery=str(delivery), outcome=untried[0], reason=untried[1])
-    return Owing(entry, event, dump_event(event), " ".join(to), len(to) - len(skipped), tuple(skipped))
+    return Owing(entry, event, dump(event), " ".join(to), len(to) - len(skipped), tuple(skipped))

@@ -79,6 +79,26 @@ def load_event(raw: bytes) -> Event:
     return _DECODER.decode(raw)
 
 
+class KnownEvents:
+    """The events that a process has had in its hands lately, so that it need not read again what it wrote itself."""
+
+    def __init__(self, kept: int = 4000) -> None:
+        self._kept = kept
+        self._known: dict[bytes, Event] = {}
+
+    def dump(self, event: Event) -> bytes:
+        """`dump_event`, remembered."""
+        raw = dump_event(event)
+        self._known[raw] = event
+        if len(self._known) > self._kept:
+            del self._known[next(iter(self._known))]
+        return raw
+
+    def load(self, raw: bytes) -> Event:
+        """`load_event`, or the very event that was dumped to these bytes."""
+        return self._known.get(raw) or load_event(raw)
+
+
 _ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder(Event)
 
 

@@ -26,6 +26,7 @@ from worker.cancelling import ended
 from worker.channels import CHANNELS
 from worker.delivery import Deliverer
 from worker.dispatch import Dispatcher
+from worker.events import KnownEvents
 from worker.intake import Intake
 from worker.progress import DeliveryRules
 from worker.publisher import Envelope, Publisher
@@ -80,6 +81,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope) -> Parts:
         firing_deadline_s=settings.firing_deadline_s,
         in_flight=settings.in_flight,
     )
+    events = KnownEvents()
     deliverer = Deliverer(
         ledger,
         destinations,
@@ -88,6 +90,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope) -> Parts:
         publisher.deliveries,
         routes=Routes(CHANNELS),
         rules=rules,
+        events=events,
         jitter=random.random,
     )
     dispatcher = Dispatcher(
@@ -96,6 +99,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope) -> Parts:
         stream,
         publisher.deliveries,
         deliverer.supersede,
+        events=events,
         max_event_bytes=settings.max_event_bytes,
     )
     intake = Intake(

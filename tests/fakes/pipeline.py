@@ -12,6 +12,7 @@ from worker.channels import CHANNELS
 from worker.channels.hipchat import HipChatSettings
 from worker.delivery import Deliverer
 from worker.dispatch import Dispatcher
+from worker.events import KnownEvents
 from worker.messages import Reply
 from worker.models import App, Destination
 from worker.progress import DeliveryRules
@@ -57,6 +58,7 @@ class Pipeline:
         self.stream = EventStream(self.redis, "t", "me")
         self.records = Records(self.redis, "t")
         self.results = Results(self.ledger, self.publish, detail)
+        events = KnownEvents()
         self.deliverer = Deliverer(
             self.ledger,
             self.destinations,
@@ -65,10 +67,17 @@ class Pipeline:
             self.publish,
             routes=Routes(channels),
             rules=rules or DeliveryRules(),
+            events=events,
             jitter=lambda: 0.0,
         )
         self.dispatcher = Dispatcher(
-            self.ledger, self.destinations, self.stream, self.publish, self.deliverer.supersede, max_event_bytes=262_144
+            self.ledger,
+            self.destinations,
+            self.stream,
+            self.publish,
+            self.deliverer.supersede,
+            events=events,
+            max_event_bytes=262_144,
         )
 
     async def publish(self, refs):

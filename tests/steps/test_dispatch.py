@@ -7,6 +7,7 @@ import json
 from fakes.pipeline import room
 
 from worker.dispatch import Dispatcher, arrival
+from worker.events import KnownEvents
 from worker.models import App, Destination
 
 
@@ -166,6 +167,7 @@ async def test_dispatch_waits_while_redis_is_away(make_pipeline, event):
         pipeline.stream,
         pipeline.publish,
         pipeline.deliverer.supersede,
+        events=KnownEvents(),
         max_event_bytes=1000,
     )
     report = await pipeline.send(event())

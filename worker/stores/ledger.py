@@ -11,6 +11,7 @@ import itertools
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -123,7 +124,12 @@ class LedgerLimits:
 
 def line_of(event: Event) -> str:
     """The name of the line in which deliveries of one condition wait for each other."""
-    return hashlib.blake2b(event.dedup_key.encode(), digest_size=12).hexdigest()
+    return _digest(event.dedup_key)
+
+
+@lru_cache(maxsize=8192)
+def _digest(dedup_key: str) -> str:
+    return hashlib.blake2b(dedup_key.encode(), digest_size=12).hexdigest()
 
 
 class Ledger:
