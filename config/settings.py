@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     firing_deadline_s: float = Field(
         default=3600, ge=1, description="After how many seconds an alert is not worth delivering any more."
     )
-    batch: int = Field(default=200, ge=1, le=1000, description="How many events or deliveries a task carries.")
+    batch: int = Field(default=400, ge=1, le=1000, description="How many events or deliveries a task carries.")
     concurrency: int = Field(
         default=4, ge=1, le=64, description="Threads of a worker process that run tasks (not deliveries)."
     )
