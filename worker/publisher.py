@@ -50,7 +50,7 @@ class Publisher:
         for _ in range(TRIES):
             if await self._put(DISPATCH_QUEUE, [message]):
                 # Intake asks for room as soon as this returns; single events need not wait for a second answer.
-                self._just_seen_short = sum(self._lengths[queue] for queue in FRESH) <= SHORT_QUEUE // 2
+                self._just_seen_short = sum(self._lengths[queue] for queue in FRESH) <= SHORT_QUEUE
                 return
             await asyncio.sleep(TRY_AGAIN_S)
 

@@ -43,6 +43,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 MS_PER_HOUR: Final = 3_600_000
+TRUSTED_S: Final = 0.02
+"""Settings that were fresh when an event was dispatched are fresh enough to deliver it a moment later."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope) -> Parts:
     )
     ledger = Ledger(redis, settings.prefix, kept)
     stream = EventStream(redis, settings.prefix, consumer_name(), rejected_kept=settings.rejected_kept)
-    destinations = RedisDestinations(redis, settings.prefix)
+    destinations = RedisDestinations(redis, settings.prefix, trusted_s=TRUSTED_S)
     publisher = Publisher(redis, envelope, batch=settings.batch)
     carrier = Carrier(settings)
     results = Results(ledger, publisher.deliveries, settings.results)

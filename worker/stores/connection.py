@@ -52,6 +52,19 @@ class _Packing:
         name = args[0].split() if isinstance(args[0], bytes) else args[0].encode().split()
         return [hiredis.pack_command((*name, *args[1:]))]
 
+    async def send_packed_command(self: Any, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - as in redis-py
+        """Write a command; how long that takes is for whoever waits for the answer to say.
+
+        redis-py makes each write a task of its own with a time-out, at a third of what a command costs.
+        """
+        if check_health and self.is_connected:
+            await self.check_health()
+        transport = self._writer.transport if self.is_connected else None
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            await super().send_packed_command(command, check_health)  # type: ignore[misc]
+        else:
+            self._writer.writelines([command] if isinstance(command, bytes) else command)
+
 
 class _PackingConnection(_Packing, Connection):
     pass

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
@@ -53,7 +54,10 @@ class Destinations(Protocol):
 
 
 class RedisDestinations:
-    """`Destinations` on Redis. One per process and event loop: it is the cache, too."""
+    """`Destinations` on Redis. One per process and event loop: it is the cache, too.
+
+    It asks for changes before it answers, or where that was done less than `trusted_s` seconds ago does without.
+    """
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class RedisDestinations:
         *,
         channels: Mapping[str, Channel] = CHANNELS,
         cached_apps: int = CACHED_APPS,
+        trusted_s: float = 0.0,
     ) -> None:
         # Any: redis-py types every answer as bytes or str, whatever decode_responses says.
         self._redis: Any = redis
@@ -71,6 +76,8 @@ class RedisDestinations:
         self._troubles = f"{prefix}:troubles"
         self._channels = channels
         self._cached_apps = cached_apps
+        self._trusted_s = trusted_s
+        self._looked_at = -math.inf
         self._cache: OrderedDict[str, App | None] = OrderedDict()
         self._last_change: bytes | None = None
         # Without it, what was read before a change could be cached after another lookup had seen that change.
@@ -80,7 +87,10 @@ class RedisDestinations:
         """Those of `apps` that exist, by name. One round trip, and one more where the cache does not know them all."""
         wanted = dict.fromkeys(apps)
         async with self._looking_up:
-            await self._forget_changed()
+            time = asyncio.get_running_loop().time()
+            if time - self._looked_at >= self._trusted_s:
+                await self._forget_changed()
+                self._looked_at = time
             missing = [name for name in wanted if name not in self._cache]
             if missing:
                 self._cache |= await self._read(missing)

@@ -6,8 +6,10 @@ docs/architecture.md draws the states of a delivery.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
+import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ GROUP = "bellhop"
 """The consumer group on the events stream."""
 REPEAT_MS = 24 * 3600 * 1000
 """How long an event's id counts as seen."""
+CLOCK_S = 1.0
+"""For how long this process' own clock is trusted to run as fast as Redis'."""
 
 
 class Owing(Struct, frozen=True):
@@ -141,6 +145,7 @@ class Ledger:
         self._limits = limits or LedgerLimits()
         self._worker = secrets.token_hex(6)
         self._claims = itertools.count(1)
+        self._clock, self._clock_at = 0.0, -math.inf
         self._scripts = {name: _script(redis, name) for name in _NAMES}
 
     async def dispatch(self, owings: Sequence[Owing]) -> Dispatched:
@@ -242,9 +247,12 @@ class Ledger:
         return dict(zip(names, await pipe.execute(), strict=True))
 
     async def now(self) -> float:
-        """Redis' time, in epoch seconds."""
-        seconds, microseconds = await self._redis.time()
-        return float(seconds) + microseconds / 1e6
+        """Redis' time, in epoch seconds; asked for once a second, and counted on in between."""
+        time = asyncio.get_running_loop().time()
+        if not self._clock_at <= time < self._clock_at + CLOCK_S:
+            seconds, microseconds = await self._redis.time()
+            self._clock, self._clock_at = float(seconds) + microseconds / 1e6, time
+        return self._clock + time - self._clock_at
 
     def _token(self) -> str:
         return f"{self._worker}-{next(self._claims)}"
