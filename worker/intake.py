@@ -21,6 +21,8 @@ BLOCK_MS: Final = 1000
 RECLAIM_EVERY_S: Final = 2.5
 ABANDONED_MS: Final = 10_000
 """An entry that nobody saw through for so long is taken over. Dispatching it twice does nothing twice."""
+BEGUN_S: Final = 0.01
+"""How long the next batch waits for the one before it to be begun, where another process may have taken that."""
 DEAD_MS: Final = 3_600_000
 """A consumer that has been silent for so long, and left nothing behind, is forgotten."""
 BACKOFF_S: Final = 0.5
@@ -83,8 +85,12 @@ class Intake:
         await self._stream.reject(rejected)
         unfit = {one.entry for one in rejected}
         fit = [each for each in entries if each.id not in unfit]
-        if fit:
-            await self._publish([each.id for each in fit])
+        if not fit:
+            return
+        await self._publish([each.id for each in fit])
+        if len(fit) < self._batch:
+            # Small batches cost as much as large ones. What comes until this one is begun is the next.
+            await self._stream.until_fetched(BEGUN_S)
 
     def _unfit(self, entry: Entry) -> str | None:
         """Why an entry need not be looked into."""

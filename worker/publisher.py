@@ -21,7 +21,7 @@ RETRY_QUEUE: Final = "bellhop.retry"
 first attempt's way, and new alerts in no retry's."""
 FRESH: Final = (DISPATCH_QUEUE, DELIVER_QUEUE)
 QUEUES: Final = (*FRESH, RETRY_QUEUE)
-SHORT_QUEUE: Final = 2
+SHORT_QUEUE: Final = 1
 """How many messages may wait in the queues before no more are published: the backlog stays in stream and ledger."""
 LOOK_AGAIN_S: Final = 0.005
 TRY_AGAIN_S: Final = 0.5

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +47,7 @@ class EventStream:
         self._consumer = consumer
         self._rejected_kept = rejected_kept
         self._remembered: dict[str, bytes] = {}
+        self._fetched = asyncio.Event()
 
     async def read(self, at_most: int, block_ms: int) -> list[Entry]:
         """New entries, as soon as there is one; an empty list after `block_ms`."""
@@ -72,6 +75,7 @@ class EventStream:
         One that is not there any more was dispatched already.
         """
         found = {each: raw for each in ids if (raw := self._remembered.pop(each, None)) is not None}
+        self._fetched.set()
         missing = [each for each in ids if each not in found]
         if missing:
             # Another process read them, mostly in one go: they stand side by side.
@@ -80,6 +84,14 @@ class EventStream:
                 if each not in found:
                     found |= await self._range(each, each, 1)
         return {each: found[each] for each in ids if each in found}
+
+    async def until_fetched(self, within_s: float) -> None:
+        """Until what this process read last is being dispatched, by it or, after so long, by another."""
+        self._fetched.clear()
+        if self._remembered:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._fetched.wait()
 
     async def _range(self, first: str, last: str, at_most: int) -> dict[str, bytes]:
         rows: Any = await self._redis.xrange(self._key, first, last, count=at_most)
