@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     )
     results_kept: int = Field(default=100_000, ge=100, description="About how many results the stream keeps.")
     rejected_kept: int = Field(default=10_000, ge=100, description="About how many rejected events the stream keeps.")
+    events_kept: int = Field(
+        default=1_000_000, ge=100, description="Of how many events a record is kept at the most, once they are settled."
+    )
     retention_hours: float = Field(
         default=72, ge=24, description="How long the record of an event and its deliveries is kept."
     )

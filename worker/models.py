@@ -216,8 +216,8 @@ class Verdict(Struct, frozen=True):
     """Their name for what they took: a message id, a dedup key."""
 
 
-class Attempt(Struct, frozen=True, omit_defaults=True):
-    """One try, numbered from 1, recorded whatever happened. Times are epoch seconds."""
+class Attempt(Struct, frozen=True, array_like=True):
+    """One try, numbered from 1, recorded whatever happened. Times are epoch seconds. As JSON it is a list."""
 
     number: int
     at: float

@@ -125,7 +125,7 @@ def outcome_of(
     due = None if delivered else _due(delivery, route, verdict, now=now, rules=rules, jitter=jitter)
     this = Attempt(
         number=number,
-        at=delivery.claimed_at,
+        at=round(delivery.claimed_at, 3),
         elapsed_ms=round(attempted.elapsed_ms, 1),
         kind=verdict.kind,
         reason=verdict.reason,

@@ -10,7 +10,7 @@ from worker.channels.channel import Channel, Limit
 from worker.models import App, DeliveryId, Destination
 from worker.rates import parse_rate
 
-KEPT: Final = 50_000
+KEPT: Final = 250_000
 """More routes than the settings' own cache holds apps."""
 
 

@@ -73,6 +73,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope) -> Parts:
         retention_ms=int(settings.retention_hours * MS_PER_HOUR),
         results_kept=settings.results_kept,
         rejected_kept=settings.rejected_kept,
+        events_kept=settings.events_kept,
         each=settings.in_flight_each,
     )
     ledger = Ledger(redis, settings.prefix, kept)

@@ -39,7 +39,7 @@ async def owing(ledger, number, *, key="k", status="firing", destination="room",
 
 def settlement(claim, event, **options):
     """A settlement of a claim."""
-    return Settlement(lease=claim.lease, record=b"{}", line=line_of(event), **options)
+    return Settlement(**{"lease": claim.lease, "record": b"{}", "line": line_of(event), **options})
 
 
 async def test_a_delivery_goes_through_all_its_states(client):
@@ -203,6 +203,22 @@ async def test_a_line_whose_head_is_gone_holds_nobody_up(client):
     await ledger.dispatch([await owing(ledger, 1)])
     await client.delete("t:event:a/1")
     assert (await ledger.dispatch([await owing(ledger, 2)])).woken == ["hipchat/a/room/2"]
+
+
+async def test_of_more_events_than_are_kept_the_oldest_settled_ones_go(client):
+    """With their records, a few with each batch; what is still owed stays, however old it is."""
+    ledger = Ledger(client, "t", replace(LONG, events_kept=2))
+    events = [await owing(ledger, n, key=str(n)) for n in range(5)]
+    for number, event in enumerate(events):
+        (ref,) = (await ledger.dispatch([event])).woken
+        if number:  # the oldest one is never claimed
+            _, (claim,), _ = await ledger.claim([(ref, ())])
+            await ledger.settle([settlement(claim, event.event, record=b'{"outcome":"delivered"}')])
+    await ledger.dispatch([await owing(ledger, 9, key="9")])
+    kept = sorted(key.decode() for key in await client.keys("t:event:*"))
+    assert kept == ["t:event:a/0", "t:event:a/4", "t:event:a/9"]
+    assert [key.decode() for key in await client.keys("t:record:*")] == ["t:record:a/room/4"]
+    assert sorted(await client.zrange("t:recent", 0, -1)) == [b"a/0", b"a/4", b"a/9"]
 
 
 async def test_scripts_are_loaded_again_where_redis_forgot_them(client):

@@ -61,10 +61,11 @@ def record(redis, **delivery):
 
 def attempt(number, **fields):
     """One attempt as it is recorded."""
-    return {
+    whole = {
         "number": number, "at": 1_795_000_000.0, "elapsed_ms": 12.0, "kind": "retryable", "reason": "server_error",
         "status_code": 503, "detail": "come back later", "retry_at": None,
     } | fields  # fmt: skip
+    return list(whole.values())
 
 
 def test_send_puts_the_event_on_the_stream_as_a_producer_does(redis):

@@ -119,6 +119,7 @@ class LedgerLimits:
     retention_ms: int = 72 * 3600 * 1000
     results_kept: int = 100_000
     rejected_kept: int = 10_000
+    events_kept: int = 1_000_000
     each: int = 50
     """How many may be woken or leased per destination, over all workers; the others queue there."""
     slack_ms: int = 1500
@@ -150,7 +151,8 @@ class Ledger:
 
     async def dispatch(self, owings: Sequence[Owing]) -> Dispatched:
         """Write the events and what is owed for them, acknowledge their stream entries: all in one step."""
-        args: list[Any] = [REPEAT_MS, self._token(), GROUP, self._limits.rejected_kept, len(owings)]
+        kept = self._limits
+        args: list[Any] = [REPEAT_MS, self._token(), GROUP, kept.rejected_kept, kept.events_kept, len(owings)]
         for owing in owings:
             event = owing.event
             args += (owing.entry, event.app, event.id, owing.raw, _flag(event) + line_of(event), owing.to)

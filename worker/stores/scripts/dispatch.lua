@@ -1,12 +1,12 @@
 -- Events become owed deliveries, and their stream entries are acknowledged and deleted, in one step: an event
 -- is always in the stream or in the ledger.
--- ARGV: repeat ms, lease token, group, rejected kept, events, then per event:
+-- ARGV: repeat ms, lease token, group, rejected kept, events kept, events, then per event:
 --   entry, app, event id, event JSON, flag (f firing | c firing, critical | r resolved) and line digest,
 --   `to` (destination=channel …, `-destination=channel` where it is skipped), skipped,
 --   [destination, record JSON, result JSON]*
 -- Returns {woken refs, superseded `token|ref`s, ids of repeated events}.
-local repeat_ms, token, group, rejected_kept = tonumber(take()), take(), take(), take()
-local superseded, repeated, entries, recent, alive = {}, {}, {}, {}, {}
+local repeat_ms, token, group, rejected_kept, events_kept = tonumber(take()), take(), take(), take(), tonumber(take())
+local superseded, repeated, entries, recent, alive, rows = {}, {}, {}, {}, {}, {}
 local RESOLVED = prefix .. ':resolved'
 local any_resolved = redis.call('EXISTS', RESOLVED) == 1
 
@@ -130,7 +130,35 @@ local function read_row()
   return row
 end
 
-local rows, keys, wanted_places, wanted_lines = {}, {}, {}, {}
+-- Whether every delivery of an event has come to its end.
+local function is_settled(name, to)
+  local app, id = string.match(name, '^([^/]*)/(.*)$')
+  local keys = {}
+  for destination in string.gmatch(to, '-?([^ =]+)=[^ ]+') do keys[#keys + 1] = record_key(app, destination, id) end
+  for _, record in ipairs(ask_in_chunks('MGET', nil, keys)) do
+    if not record or not string.find(record, '"outcome":"', 1, true) then return false, keys end
+  end
+  return true, keys
+end
+
+-- Of more events than are kept the oldest go, a few with each batch, unless something is still owed for them.
+local function forget_the_oldest()
+  local recents = prefix .. ':recent'
+  local too_many = redis.call('ZCARD', recents) - events_kept
+  if too_many <= 0 then return end
+  local names, event_keys = redis.call('ZRANGE', recents, 0, math.min(too_many, 2 * #rows) - 1), {}
+  for i, name in ipairs(names) do event_keys[i] = prefix .. ':event:' .. name end
+  for i, raw in ipairs(ask_in_chunks('MGET', nil, event_keys)) do
+    local _, _, _, to = header(raw or '')
+    local settled, keys = is_settled(names[i], to or '')
+    if settled then
+      redis.call('DEL', event_keys[i], unpack(keys))
+      redis.call('ZREM', recents, names[i])
+    end
+  end
+end
+
+local keys, wanted_places, wanted_lines = {}, {}, {}
 for i = 1, tonumber(take()) do
   local row = read_row()
   rows[i], keys[i] = row, row.key
@@ -161,6 +189,7 @@ end
 
 add_all(prefix .. ':recent', now, recent)
 redis.call('ZREMRANGEBYSCORE', prefix .. ':recent', '-inf', now - retention_ms)
+forget_the_oldest()
 if #entries > 0 then
   -- The group may be gone (a deleted stream, a flushed Redis); acknowledging is then for nobody.
   redis.pcall('XACK', prefix .. ':events', group, unpack(entries))
