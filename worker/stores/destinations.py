@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -80,7 +79,7 @@ class RedisDestinations:
         self._cached_apps = cached_apps
         self._trusted_s = trusted_s
         self._looked_at = -math.inf
-        self._cache: OrderedDict[str, App | None] = OrderedDict()
+        self._cache: dict[str, App | None] = {}
         self._last_change: bytes | None = None
         # Without it, what was read before a change could be cached after another lookup had seen that change.
         self._looking_up = asyncio.Lock()
@@ -97,7 +96,7 @@ class RedisDestinations:
             if missing:
                 self._cache |= await self._read(missing)
             found = {name: app for name in wanted if (app := self._cache[name]) is not None}
-            self._make_room(wanted)
+            self._make_room()
         return found
 
     async def save(self, apps: Iterable[App], removed: Iterable[str] = ()) -> None:
@@ -189,12 +188,10 @@ class RedisDestinations:
         named = sorted((key.decode(), raw) for key, raw in fields.items())
         return App(app, {name: from_stored(app, name, raw, self._channels) for name, raw in named})
 
-    def _make_room(self, used: Iterable[str]) -> None:
-        """These are now the most recently used; the least recently used go."""
-        for name in used:
-            self._cache.move_to_end(name)
+    def _make_room(self) -> None:
+        """Those that were read first go; to keep count of every use would cost more than to read some again."""
         while len(self._cache) > self._cached_apps:
-            self._cache.popitem(last=False)
+            del self._cache[next(iter(self._cache))]
 
     def _remove(self, pipe: Any, app: str) -> None:
         pipe.srem(self._names, app)
