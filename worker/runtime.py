@@ -29,6 +29,7 @@ from worker.delivery import Deliverer
 from worker.dispatch import Dispatcher
 from worker.events import KnownEvents
 from worker.intake import Intake
+from worker.open_files import may_open
 from worker.progress import DeliveryRules
 from worker.publisher import Envelope, Publisher
 from worker.results import Results
@@ -138,6 +139,8 @@ class Runtime:
         # One thread at a time runs Python. Celery's hand a batch on in microseconds, and with the default each would
         # wait 5 ms for the loop to let it, four times an event.
         sys.setswitchinterval(SWITCH_S)
+        # A connection each, the idle ones of a few seconds besides, and what a process has open anyway.
+        may_open(4 * self._settings.in_flight + 1000)
         self._thread.start()
         self.run(self._open())
 

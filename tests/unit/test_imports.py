@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [
-    {"errors", "models", "messages", "cancelling", "launching"},
+    {"errors", "models", "messages", "cancelling", "launching", "open_files"},
     {"retry", "rates"},
     {"channels", "events", "record"},
     {"attempt", "settings_fields", "settings_tree", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
