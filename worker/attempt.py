@@ -18,7 +18,7 @@ class Carries(Protocol):
         """Send it; whatever happens comes back as a Reply."""
 
 
-class Attempted(Struct, frozen=True):
+class Attempted(Struct, frozen=True, gc=False):
     """What one attempt did: `reply` is None where the message could not even be composed."""
 
     verdict: Verdict

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 
 
-class HttpPost(Struct, frozen=True):
+class HttpPost(Struct, frozen=True, gc=False):
     """One HTTP request. `label` is what logs may show: no path, no query, no token."""
 
     url: str
@@ -108,7 +108,7 @@ class Failure(StrEnum):
     ADDRESS = "address"  # an address, a file or a scheme that cannot or may not be used
 
 
-class Reply(Struct, frozen=True):
+class Reply(Struct, frozen=True, gc=False):
     """What came back from a vendor: a status, or the failure that stood in its way.
 
     `status` is an HTTP status or an SMTP code; NSCA and command files have none and no failure when they went well.

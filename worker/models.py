@@ -1,6 +1,7 @@
 """The values that everything else speaks of: frozen, without I/O, without a clock.
 
-Those of which every delivery makes new ones are msgspec's structs: as frozen as dataclasses, and made much faster.
+Those of which every delivery makes new ones are msgspec's structs: as frozen as dataclasses, and made much faster. None
+of them can be part of a cycle, so the garbage collector need not look at them (`gc=False`).
 
 An **event** comes in. Event x destination is a **delivery**. One try of it is an **attempt**. What came of
 it is an **outcome** with a **reason**, written back as a **result**.
@@ -77,14 +78,14 @@ class Kind(StrEnum):
     AMBIGUOUS = "ambiguous"  # sent whole, no answer: it may or may not have arrived
 
 
-class Link(Struct, frozen=True):
+class Link(Struct, frozen=True, gc=False):
     """Where to read more."""
 
     href: str
     text: str
 
 
-class Metric(Struct, frozen=True, omit_defaults=True):
+class Metric(Struct, frozen=True, gc=False, omit_defaults=True):
     """The measurement that triggered the alert; `points` are (epoch seconds, value) pairs, oldest first."""
 
     name: str
@@ -97,7 +98,7 @@ class Metric(Struct, frozen=True, omit_defaults=True):
     points: tuple[tuple[float, float], ...] = ()
 
 
-class Event(Struct, frozen=True, omit_defaults=True):
+class Event(Struct, frozen=True, gc=False, omit_defaults=True):
     """One alert event, validated. Times are epoch seconds, UTC. Made by `worker.events.parse_event` only."""
 
     app: str
@@ -183,7 +184,7 @@ class DeliveryId(NamedTuple):
         return cls(*parts)
 
 
-class Notice(Struct, frozen=True):
+class Notice(Struct, frozen=True, gc=False):
     """What a channel is asked to say: the event and the facts of this attempt."""
 
     event: Event
@@ -201,7 +202,7 @@ class Notice(Struct, frozen=True):
     """Whether somebody pressed Test."""
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """What a reply means, why, and in words that hold no secret."""
 
     kind: Kind
@@ -216,7 +217,7 @@ class Verdict(Struct, frozen=True):
     """Their name for what they took: a message id, a dedup key."""
 
 
-class Attempt(Struct, frozen=True, array_like=True):
+class Attempt(Struct, frozen=True, gc=False, array_like=True):
     """One try, numbered from 1, recorded whatever happened. Times are epoch seconds. As JSON it is a list."""
 
     number: int
@@ -230,7 +231,7 @@ class Attempt(Struct, frozen=True, array_like=True):
     """When the next one is due; None where this was the last."""
 
 
-class Delivery(Struct, frozen=True):
+class Delivery(Struct, frozen=True, gc=False):
     """A delivery that this process has claimed: what is owed, and what was tried before."""
 
     id: DeliveryId
@@ -255,7 +256,7 @@ class Delivery(Struct, frozen=True):
         return sum(attempt.kind is Kind.AMBIGUOUS for attempt in self.attempts) if self.attempts else 0
 
 
-class Progress(Struct, frozen=True):
+class Progress(Struct, frozen=True, gc=False):
     """Where a delivery stands after this attempt: settled with an outcome, or due again at `due_at`."""
 
     delivery: Delivery

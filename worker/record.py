@@ -17,7 +17,7 @@ KEPT_ATTEMPTS: Final = 30
 """How many attempts a record keeps: the first and the latest; each knows its number."""
 
 
-class Record(Struct, frozen=True, omit_defaults=True):
+class Record(Struct, frozen=True, gc=False, omit_defaults=True):
     """One delivery as it stands. Times are epoch seconds."""
 
     reason: Reason
@@ -44,7 +44,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
         return round((last.at - self.attempts[0].at) * 1000 + last.elapsed_ms, 1)
 
 
-class Result(Struct, frozen=True):
+class Result(Struct, frozen=True, gc=False):
     """What producers read on the results stream (DESIGN's contract): its fields in their order."""
 
     event_id: str

@@ -33,7 +33,7 @@ CLOCK_S = 1.0
 """For how long this process' own clock is trusted to run as fast as Redis'."""
 
 
-class Owing(Struct, frozen=True):
+class Owing(Struct, frozen=True, gc=False):
     """What dispatch decided for one event. `raw` is its JSON as it is kept."""
 
     entry: str
@@ -56,7 +56,7 @@ class Dispatched:
     repeated: list[str]
 
 
-class Claim(Struct, frozen=True):
+class Claim(Struct, frozen=True, gc=False):
     """A lease on one delivery. `event` is None where the record is gone; `deaths` counts workers that died over it."""
 
     ref: str
@@ -72,7 +72,7 @@ class Claim(Struct, frozen=True):
     """Why its destination is paused, in words."""
 
 
-class Settlement(Struct, frozen=True):
+class Settlement(Struct, frozen=True, gc=False):
     """One attempt's end: `due_ms` 0 settles, else it is owed again. Times are epoch milliseconds."""
 
     lease: str
