@@ -36,7 +36,8 @@ from worker.routes import Routes, destination_of
 from worker.stores.connection import async_redis
 from worker.stores.destinations import RedisDestinations
 from worker.stores.events import Entry, EventStream
-from worker.stores.ledger import Ledger, Settlement, line_of
+from worker.stores.ledger import Ledger, line_of
+from worker.stores.ledger_values import Settlement
 from worker.transports import Carrier
 
 CONCURRENT = 50

@@ -26,7 +26,8 @@ from worker.progress import DeliveryRules, died, notice_of, outcome_of, refusal,
 from worker.record import load_attempts
 from worker.results import Fate, Results
 from worker.routes import Route, Routes, destination_of
-from worker.stores.ledger import Claim, Ledger
+from worker.stores.ledger import Ledger
+from worker.stores.ledger_values import Claim
 
 log = structlog.get_logger()
 

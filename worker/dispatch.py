@@ -17,7 +17,8 @@ from worker.events import KnownEvents, dump_event, parse_event
 from worker.models import App, DeliveryId, Destination, Event, Outcome, Reason
 from worker.record import untried_json
 from worker.stores.events import EventStream, Rejected
-from worker.stores.ledger import Ledger, Owing
+from worker.stores.ledger import Ledger
+from worker.stores.ledger_values import Owing
 
 log = structlog.get_logger()
 

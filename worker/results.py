@@ -18,7 +18,8 @@ from config.settings import ResultsDetail
 from worker.cancelling import ended
 from worker.models import Progress
 from worker.record import record_and_result
-from worker.stores.ledger import Ledger, Settled, Settlement, line_of
+from worker.stores.ledger import Ledger, line_of
+from worker.stores.ledger_values import Settled, Settlement
 
 log = structlog.get_logger()
 

@@ -37,7 +37,8 @@ from worker.routes import Routes
 from worker.stores.connection import async_redis
 from worker.stores.destinations import RedisDestinations
 from worker.stores.events import EventStream
-from worker.stores.ledger import Ledger, LedgerLimits
+from worker.stores.ledger import Ledger
+from worker.stores.ledger_values import LedgerLimits
 from worker.transports import Carrier
 from worker.wakeups import Wakeups, keep_leases
 

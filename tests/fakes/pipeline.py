@@ -19,7 +19,8 @@ from worker.progress import DeliveryRules
 from worker.results import Results
 from worker.routes import Routes
 from worker.stores.events import EventStream
-from worker.stores.ledger import Ledger, LedgerLimits
+from worker.stores.ledger import Ledger
+from worker.stores.ledger_values import LedgerLimits
 from worker.stores.memory_destinations import MemoryDestinations
 from worker.stores.records import Records
 

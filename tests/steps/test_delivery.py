@@ -14,7 +14,7 @@ from worker.channels.channel import Limit
 from worker.messages import Failure, Reply
 from worker.models import App, OnAmbiguous
 from worker.progress import DeliveryRules
-from worker.stores.ledger import LedgerLimits
+from worker.stores.ledger_values import LedgerLimits
 
 OK = Reply(status=204, elapsed_ms=3.0)
 BUSY = Reply(status=503, body=b"come back later")

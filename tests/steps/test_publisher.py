@@ -10,7 +10,8 @@ from fakeredis import FakeAsyncRedis
 
 from worker.cancelling import ended
 from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE, RETRY_QUEUE, SHORT_QUEUE, Publisher
-from worker.stores.ledger import Ledger, LedgerLimits
+from worker.stores.ledger import Ledger
+from worker.stores.ledger_values import LedgerLimits
 from worker.wakeups import Wakeups, keep_leases
 
 

@@ -12,7 +12,8 @@ import pytest
 from worker.channels.channel import Limit
 from worker.events import dump_event, parse_event
 from worker.stores.connection import async_redis
-from worker.stores.ledger import Claim, Ledger, LedgerLimits, Owing, Settlement, line_of
+from worker.stores.ledger import Ledger, line_of
+from worker.stores.ledger_values import Claim, LedgerLimits, Owing, Settlement
 from worker.stores.troubles import Troubles
 
 LONG = LedgerLimits(lease_ms=60_000, wake_ms=60_000, slack_ms=0)

@@ -19,7 +19,8 @@ from worker.commands.deliveries import find
 from worker.commands.output import Exit, coloured, connected, fail, print_json, print_line, print_table, run
 from worker.explain import explain as explained
 from worker.models import DeliveryId, Event
-from worker.stores.ledger import Ledger, LedgerLimits
+from worker.stores.ledger import Ledger
+from worker.stores.ledger_values import LedgerLimits
 from worker.stores.records import DeliveryRecord, Records
 from worker.stores.troubles import Troubles
 
