@@ -11,7 +11,8 @@ from benchmarks.figures import Round, Throughput, cpu_ratio, machine_note, media
 from benchmarks.scaling import Scaling, scaling
 from benchmarks.table import Table, Target, at_least, at_most
 
-BARE, BELLHOP, TWO = "bare aiohttp + uvloop", "Bellhop", "Bellhop, two processes"
+BARE, PREPARED = "bare aiohttp + uvloop", "the same, the request prepared once"
+BELLHOP, TWO = "Bellhop", "Bellhop, two processes"
 BULLMQ, ALERTMANAGER, PLAIN = "BullMQ", "Alertmanager", "plain Celery"
 LEAST_X_BARE, LEAST_X_PLAIN, LEAST_X_ONE = 0.6, 10.0, 1.7
 COLUMNS = ("what", "deliveries/s", "x bare", "CPU us each", "x bare's", "Redis us", "sink us", "notes")

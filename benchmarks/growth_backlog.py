@@ -36,12 +36,17 @@ class Backlog:
     peak_bytes: int
 
 
-def measure(bench: Bench, counted: int, waiting: int) -> Backlog:
-    """Deliver `counted` events and a tenth more before them; at no time do fewer than `waiting` stand behind."""
+def measure(bench: Bench, counted: int, waiting: int, filled: int) -> Backlog:
+    """Deliver `counted` events and a tenth more before them; at no time do fewer than `waiting` stand behind.
+
+    The stream is first filled with `filled` more, and then cut: a machine that has just worked for twenty seconds is
+    slower than one that has not, and that would count for a long backlog alone.
+    """
     first = counted // 10
     bench.reset()
     asyncio.run(load.save_apps(bench.redis_url, bench.sink_url))
-    fill(bench.redis, first + counted + waiting, bench.show)
+    fill(bench.redis, first + counted + filled, bench.show)
+    bench.redis.xtrim(f"{load.PREFIX}:events", maxlen=first + counted + waiting, approximate=False)
     name = f"{waiting:,} events wait"
     with start_worker(bench) as child:
         before = until(bench, child, name, first)

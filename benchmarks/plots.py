@@ -11,7 +11,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.comparison import BARE, BELLHOP, TWO, Compared
+from benchmarks.comparison import BARE, BELLHOP, PREPARED, TWO, Compared
 from benchmarks.figures import median_of
 from benchmarks.table import Table
 
@@ -78,7 +78,7 @@ def rates(figure: Figure, found: Compared) -> None:
 
 def _place(name: str) -> int:
     """The limit first, then Bellhop, then its peers in the order in which they were measured."""
-    return {BARE: 0, BELLHOP: 1, TWO: 2}.get(name, 3)
+    return {BARE: 0, PREPARED: 1, BELLHOP: 2, TWO: 3}.get(name, 4)
 
 
 def _medians(found: Compared, names: Sequence[str], *, by_cpu: bool) -> dict[str, float]:

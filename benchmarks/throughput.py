@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from benchmarks import comparison, load, measure, plain_celery, plots
-from benchmarks.comparison import ALERTMANAGER, BARE, BELLHOP, BULLMQ, PLAIN, TWO, Compared
+from benchmarks.comparison import ALERTMANAGER, BARE, BELLHOP, BULLMQ, PLAIN, PREPARED, TWO, Compared
 from benchmarks.figures import Round, Throughput
 from benchmarks.measure import Bench
 from benchmarks.peers import alertmanager, bullmq
@@ -40,7 +40,7 @@ def run(bench: Bench, options: Options) -> Table:
 
 def _measures(bench: Bench, absent: dict[str, str]) -> dict[str, Measure]:
     """What can be measured here; what cannot is added to `absent` with the reason."""
-    measures: dict[str, Measure] = {BARE: bare, BELLHOP: bellhop}
+    measures: dict[str, Measure] = {BARE: bare, PREPARED: prepared, BELLHOP: bellhop}
     for name, prepare in {BULLMQ: bullmq.prepare, ALERTMANAGER: alertmanager.prepare}.items():
         try:
             measures[name] = prepare(bench)
@@ -70,10 +70,19 @@ def _round(
 
 def bare(bench: Bench, options: Options) -> Throughput:
     """Bare aiohttp, the limit, to which the others are compared."""
+    return _bare(bench, options, BARE)
+
+
+def prepared(bench: Bench, options: Options) -> Throughput:
+    """Bare aiohttp with a request that is made once and posted over and over."""
+    return _bare(bench, options, PREPARED, "prepared")
+
+
+def _bare(bench: Bench, options: Options, name: str, *how: str) -> Throughput:
     count = options.of(COUNT, 200)
     bench.reset()
-    with bench.child("bare", sys.executable, "-m", "benchmarks.bare", bench.sink_url, str(count)) as child:
-        return measure.watch(bench, [child], BARE, count)
+    with bench.child("bare", sys.executable, "-m", "benchmarks.bare", bench.sink_url, str(count), *how) as child:
+        return measure.watch(bench, [child], name, count)
 
 
 def plain(bench: Bench, options: Options) -> Throughput:

@@ -172,6 +172,18 @@ async def test_a_cached_lookup_costs_one_round_trip_and_a_missing_one_two(redis)
     assert counting.round_trips == 1
 
 
+async def test_a_change_of_many_apps_is_told_whole_and_costs_later_lookups_little(redis):
+    """Every one of them is read anew, and the entry that each later lookup reads again names one app only."""
+    ours, theirs = (RedisDestinations(redis, "p", channels=CHANNELS) for _ in range(2))
+    names = [f"a{i}" for i in range(300)]
+    await ours.save([app_of(name, "one") for name in names])
+    await ours.lookup(names)
+    await theirs.save([app_of(name, "two") for name in names])
+    assert {name for name, app in (await ours.lookup(names)).items() if list(app.destinations) == ["two"]} == set(names)
+    [(_, newest)] = await redis.xrevrange("p:settings-changes", count=1)
+    assert newest[b"apps"].split() == [b"a299"]
+
+
 @pytest.mark.parametrize("how", ["deleted", "trimmed", "flooded", "flushed"])
 async def test_where_changes_were_missed_the_cache_begins_anew(redis, how):
     """A change stream that lost the entry we know makes us read everything again."""

@@ -198,4 +198,6 @@ class RedisDestinations:
         pipe.delete(self._app + app)
 
     def _record(self, pipe: Any, apps: list[str]) -> None:
-        pipe.xadd(self._changes, {"apps": " ".join(apps)}, maxlen=CHANGES_KEPT, approximate=True)
+        # Every lookup reads the newest entry again, until there is another; so that one is short.
+        for some in filter(None, (apps[:-1], apps[-1:])):
+            pipe.xadd(self._changes, {"apps": " ".join(some)}, maxlen=CHANGES_KEPT, approximate=True)
