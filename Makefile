@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install install-dev demo up test test-fast lint bench chaos clean
+.PHONY: help install install-dev demo up test test-fast lint bench chaos security clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -51,6 +51,9 @@ bench: install-dev ## how fast it is, beside its targets, the limit and the best
 
 chaos: install-dev ## break everything under load, and count at the receiver what was lost and what came twice
 	@$(BIN)/python -m chaos $(ARGS)
+
+security: install-dev ## try what an attacker would, and count what passed, leaked, crashed or failed
+	@$(BIN)/python -m security $(ARGS)
 
 clean: ## remove what was installed and made; keeps .bellhop
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist benchmarks/.peers benchmarks/results/quick
