@@ -49,6 +49,21 @@ class Vendor:
         """Of all HTTP."""
         return self._box.url
 
+    @property
+    def smtp_port(self) -> int:
+        """Where mail goes."""
+        return self._box.smtp_port
+
+    @property
+    def nsca_port(self) -> int:
+        """Where passive checks go."""
+        return self._box.nsca_port
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """By which its mail server is verified."""
+        return self._box.certificate_pem
+
     def start(self) -> Self:
         """Listen."""
         self._thread.start()
@@ -73,6 +88,10 @@ class Vendor:
     def count(self) -> int:
         """How many messages were taken so far."""
         return sum(1 for each in self._arrivals() if each.accepted)
+
+    def received(self) -> int:
+        """How many requests there were so far, whatever became of them."""
+        return len(self._arrivals())
 
     def arrived(self) -> list[Arrived]:
         """Every request that carried an event, oldest first."""

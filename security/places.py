@@ -1,0 +1,144 @@
+"""Where a secret could be left behind, each as named bytes: Redis, files, Flower's pages, processes' arguments."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.error import URLError
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import redis
+
+from chaos.processes import until
+from worker.stores.connection import sync_redis
+
+Named = tuple[str, bytes]
+PAGES: Final = ("", "workers", "tasks", "broker", "metrics")
+API: Final = ("api/workers?refresh=1", "api/tasks?limit=100000", "api/task/types", "api/queues/length")
+TASKS_SHOWN: Final = 40
+"""The pages of so many tasks are looked at, one by one; the list has all of them."""
+
+
+def redis_values(url: str) -> Iterator[Named]:
+    """Every key of every database, whatever its type: as Redis would hand it to another server, groups and all."""
+    base = url.rpartition("/")[0]
+    with sync_redis(url) as client:
+        databases = [name.removeprefix("db") for name in _info(client, "keyspace")]
+    for number in databases:
+        with sync_redis(f"{base}/{number}") as client:
+            for key in client.scan_iter(count=1000):
+                yield f"database {number}, key {_text(key)}", key + b"\n" + (_answer(client.dump(key)) or b"")
+
+
+def redis_logs(url: str) -> Iterator[Named]:
+    """What Redis tells of its clients: slow commands, refused ones, connections."""
+    with sync_redis(url) as client:
+        for command in ("SLOWLOG GET 1000", "ACL LOG", "CLIENT LIST", "INFO everything"):
+            with suppress(redis.ResponseError):
+                yield f"Redis' {command}", repr(_answer(client.execute_command(*command.split()))).encode()
+
+
+def _info(client: Any, section: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.info(section)
+    return found
+
+
+def _answer(value: Any) -> Any:
+    """redis-py's types cover its asyncio client as well."""
+    return value
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def files(folder: Path, *patterns: str) -> Iterator[Named]:
+    """Every file beneath `folder` that fits one of the patterns."""
+    for path in sorted({path for pattern in patterns for path in folder.rglob(pattern)}):
+        if path.is_file():
+            yield str(path.relative_to(folder)), path.read_bytes()
+
+
+@dataclass(slots=True)
+class Monitor:
+    """Writes every command that Redis is sent to a file, publications to listeners among them. A context manager."""
+
+    url: str
+    file: Path
+    _client: Any = None
+    _thread: threading.Thread | None = None
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        self._client = sync_redis(self.url)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+        until(self.file.exists, 10, "MONITOR")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._client.close()
+
+    def _listen(self) -> None:
+        with self._client.monitor() as monitor, self.file.open("wb") as log:
+            while not self._ended.is_set():
+                if monitor.connection.can_read(timeout=0.2):
+                    log.write(monitor.connection.read_response() + b"\n")
+
+
+def monitored(file: Path) -> Iterator[Named]:
+    """What `Monitor` wrote, by command and key."""
+    for line in file.read_bytes().splitlines():
+        words = line.split(b'"', 4)
+        name = " ".join(_text(word) for word in words[1:4:2])
+        yield f"command {name[:80]}", line
+
+
+def pages(url: str) -> Iterator[Named]:
+    """Flower's pages and its API, with each task's own."""
+    for path in (*PAGES, *API):
+        yield f"Flower's /{path}", read_page(f"{url}/{path}")
+    workers = json.loads(read_page(f"{url}/api/workers") or b"{}")
+    for name in workers:
+        yield f"Flower's /worker/{name}", read_page(f"{url}/worker/{quote(name)}")
+    for task in list(json.loads(read_page(f"{url}/api/tasks?limit=100000") or b"{}"))[:TASKS_SHOWN]:
+        for path in (f"task/{task}", f"api/task/info/{task}"):
+            yield f"Flower's /{path}", read_page(f"{url}/{path}")
+
+
+def read_page(url: str) -> bytes:
+    """A page's content; that of its error where it is one, nothing where nobody answers."""
+    try:
+        with urlopen(url, timeout=10) as answer:  # noqa: S310 - our own address
+            content: bytes = answer.read()
+    except URLError as error:
+        return (getattr(error, "fp", None) and error.fp.read()) or b""  # type: ignore[attr-defined]
+    return content
+
+
+def arguments(pids: Iterable[int]) -> Iterator[Named]:
+    """What everybody on the machine may see of these processes and of those beneath them."""
+    for pid in pids:
+        for one in (pid, *beneath(pid)):
+            with suppress(OSError):
+                command = Path(f"/proc/{one}/cmdline").read_bytes()
+                yield f"process {one}: {_text(command)[:60]}", command
+
+
+def beneath(pid: int) -> list[int]:
+    """The ids of all processes beneath this one."""
+    found: list[int] = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # a thread that has just ended
+            for child in map(int, listed.read_text().split()):
+                found += [child, *beneath(child)]
+    return found

@@ -1,0 +1,144 @@
+"""Good and bad days of a deployment that is full of canaries: what could make it say, log or keep one of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from chaos.processes import NotInTime, until
+from security.defective import NAME, Where
+from security.samples import Planted
+from security.values import Trees
+from security.vendors import settings_at
+from security.world import World
+from worker.channels import CHANNELS
+
+SETTLED_S: Final = 60.0
+UNDER_WAY_S: Final = 20.0
+EVENTS: Final = {"good": 2, "bad": 1, "parroted": 10}
+"""How many to each destination at full size."""
+Apps = dict[str, dict[str, Any]]
+
+
+def apps_of(planted: Planted, world: World) -> Apps:
+    """One app for each kind of vendor, with every destination that has a secret."""
+    return {
+        app: {
+            f"{name}-{variant}".rstrip("-"): {
+                "channel": name,
+                "settings": settings_at(place, CHANNELS[name], tree),
+                "rate_limit": "off",
+            }
+            for name, variants in planted.channels.items()
+            for variant, tree in variants.items()
+        }
+        for app, place in world.places.items()
+    }
+
+
+def crashes_of(planted: Planted) -> Apps:
+    """An app that fails wherever a channel can."""
+    return {
+        "crashes": {
+            where.value: {"channel": NAME, "settings": {**planted.crashing, "where": where.value}} for where in Where
+        }
+    }
+
+
+def write_apps(world: World, name: str, apps: Apps) -> str:
+    """A settings file of the tester's; its path."""
+    file = world.folders.typed / f"{name}.json"
+    file.write_text(json.dumps({"apps": {app: {"destinations": mine} for app, mine in apps.items()}}), "utf-8")
+    return str(file)
+
+
+def event(app: str, event_id: str, **more: Any) -> dict[str, Any]:
+    """An alert."""
+    words = {"title": f"Alert {event_id}", "message": "It is full.", "severity": "error", "rule": event_id}
+    return {"app": app, "id": event_id, **words, "tags": {"host": "db-1"}, **more}
+
+
+class Days:
+    """Runs them; `world` is entered, its workers are up."""
+
+    def __init__(self, world: World, planted: Planted, scale: float) -> None:
+        self._world = world
+        self._apps = apps_of(planted, world)
+        self._crashes = crashes_of(planted)
+        self._scale = scale
+        self._redis, self._other = world.client(), world.client(1)
+
+    @property
+    def apps(self) -> Apps:
+        """What is applied."""
+        return self._apps
+
+    def trees(self, app: str) -> Trees:
+        """An app's settings, with their channels."""
+        return [(CHANNELS[each["channel"]], each["settings"]) for each in self._apps[app].values()]
+
+    def apply(self) -> str:
+        """`bellhop apps apply` everything; the path of the file."""
+        applied = write_apps(self._world, "apps", self._apps)
+        self._applied(applied)
+        crashing = write_apps(self._world, "crashes", self._crashes)
+        self._applied(crashing, using=("security.crashing",), BELLHOP_REDIS_URL=self._world.url(1))
+        return applied
+
+    def _applied(self, file: str, **options: Any) -> None:
+        if self._world.shell.run("apps", "apply", file, **options):
+            raise RuntimeError(f"apps apply: {self._world.shell.output()}")
+
+    def begin(self, tracer: str) -> None:
+        """Send everything: vendors take it, hang, or refuse it with our secrets in their words; channels crash.
+
+        `tracer` is the id of one more alert.
+        """
+        self._world.bad.break_down({"hang": True, "times": len(self._apps["bad"])})
+        for app, most in EVENTS.items():
+            for number in range(max(1, round(most * self._scale))):
+                self._send(self._redis, event(app, f"{app}-{number}"))
+        self._send(self._redis, event("good", tracer))
+        self._send(self._redis, {"app": "good", "title": ["no", "text"]})
+        self._send(self._other, event("crashes", "crash"))
+
+    def hang(self) -> None:
+        """Wait until deliveries are under way that no vendor answers."""
+        until(self._world.bad.received, UNDER_WAY_S, "deliveries that hang")
+
+    def end(self) -> str:
+        """Everything is well again; returns what was not settled all the same, in words."""
+        self._world.bad.repair()
+        self._send(self._redis, event("good", "good-0-resolved", rule="good-0", status="resolved"))
+        try:
+            until(lambda: self._settled() >= self._owed(), SETTLED_S, "results")
+        except NotInTime:
+            return f"{self._owed() - self._settled()} deliveries were not settled"
+        return ""
+
+    def delivered(self) -> dict[str, int]:
+        """By channel, how many deliveries arrived."""
+        counts = dict.fromkeys(CHANNELS, 0)
+        for result in self.results():
+            counts[result["channel"]] += result["outcome"] == "delivered"
+        return counts
+
+    def results(self) -> list[dict[str, Any]]:
+        """Those of settled deliveries."""
+        rows: Any = self._redis.xrange("bellhop:results")
+        read = [orjson.loads(fields[b"result"]) for _, fields in rows]
+        return [result for result in read if result.get("outcome") in {"delivered", "failed", "skipped"}]
+
+    def _settled(self) -> int:
+        """Deliveries of the sandbox' apps; what parrots refuse for now may be owed for a long time."""
+        return sum(result["app"] in {"good", "bad"} for result in self.results())
+
+    def _owed(self) -> int:
+        counts = {app: max(1, round(EVENTS[app] * self._scale)) for app in ("good", "bad")}
+        return (counts["good"] + 2) * len(self._apps["good"]) + counts["bad"] * len(self._apps["bad"])
+
+    def _send(self, client: Any, alert: Mapping[str, Any]) -> None:
+        client.xadd("bellhop:events", {"event": orjson.dumps(alert)})
