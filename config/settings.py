@@ -183,7 +183,8 @@ def _content(name: str, path: str) -> str:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise InvalidSettings([f"{PREFIX}{name.upper()}_FILE: cannot read {path}: {reason}"]) from None
+        # Without quoting it: it may be the secret, for which the name is mistaken.
+        raise InvalidSettings([f"{PREFIX}{name.upper()}_FILE: cannot read that file: {reason}"]) from None
 
 
 def _network(text: str) -> Network:

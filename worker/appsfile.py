@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 from pydantic import SecretStr
 
-from worker.channels import CHANNELS
+from worker.channels import CHANNELS, no_channel
 from worker.channels.channel import Channel, ChannelSettings
 from worker.errors import InvalidSettings
 from worker.models import App, Destination, OnAmbiguous
@@ -35,6 +35,7 @@ __all__ = ["parse_rate", "read_apps", "settings_from_pairs", "warnings_of", "wri
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 NAME_RULE = "may hold 1 to 64 of the characters A-Z a-z 0-9 . _ -"
+LONGEST_TOLD = 20
 
 FIELDS = ("channel", "enabled", "settings", "rate_limit", "on_ambiguous")
 
@@ -133,8 +134,7 @@ class _Reader:
         if name is None:
             self._problems.append(f"{path}.channel: is required: one of {known}")
         elif isinstance(name, str):
-            meant = like(name, self._channels)
-            self._problems.append(f"{path}.channel: {name[:64]!r} is not a channel{meant or ''} (known: {known})")
+            self._problems.append(f"{path}.channel: {no_channel(name, self._channels)}")
         else:
             self._problems.append(f"{path}.channel: must be one of {known}")
         return None
@@ -179,7 +179,7 @@ class _Reader:
             self._problems.append(f"{path}: must be a map by name, not {kind_of(tree)}")
             return {}
         wrong = [name for name in tree if not NAME.fullmatch(name)]
-        self._problems.extend(f"{path}: the name {name[:80]!r} {NAME_RULE}" for name in wrong)
+        self._problems.extend(f"{path}: {_told(name)} {NAME_RULE}" for name in wrong)
         return {name: value for name, value in tree.items() if name not in wrong}
 
     def _map(self, tree: Tree, path: str, known: tuple[str, ...]) -> dict[str, Tree]:
@@ -193,6 +193,11 @@ class _Reader:
             if name not in known:
                 self._problems.append(f"{prefix}{name[:80]}: is not known here{like(name, known)}")
         return {name: value for name, value in tree.items() if name in known}
+
+
+def _told(name: str) -> str:
+    """A name, unless it is so long that it may be a secret which slipped out of its place."""
+    return f"the name {name!r}" if len(name) <= LONGEST_TOLD else f"a name of {len(name)} characters"
 
 
 def kind_of(tree: Tree) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from worker.channels.channel import Channel
+from worker.channels.secrecy import without_secrets
 from worker.messages import Message, Reply
 from worker.models import Kind, Notice, Reason, Verdict
 
@@ -36,6 +38,16 @@ async def attempt(channel: Channel, settings: Any, notice: Notice, carrier: Carr
     try:
         message = channel.compose(notice, settings)
     except ValueError as problem:
-        return Attempted(Verdict(Kind.PERMANENT, Reason.BAD_SETTINGS, str(problem)), channel.label, None)
+        words = without_secrets(str(problem), settings)
+        return Attempted(Verdict(Kind.PERMANENT, Reason.BAD_SETTINGS, words), channel.label, None)
     reply = await carrier.carry(message)
-    return Attempted(channel.judge(reply, settings), message.label, reply)
+    return Attempted(_without_secrets(channel.judge(reply, settings), settings), message.label, reply)
+
+
+def _without_secrets(verdict: Verdict, settings: Any) -> Verdict:
+    """Channels hide secrets before they cut a vendor's words; here so that none forgets to, in any field."""
+    if verdict.provider_ref is not None:
+        verdict = replace(verdict, provider_ref=without_secrets(verdict.provider_ref, settings))
+    if verdict.detail and verdict.kind is not Kind.DELIVERED:
+        verdict = replace(verdict, detail=without_secrets(verdict.detail, settings))
+    return verdict

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from traceback import format_exception
 from typing import Final
 
 import structlog
@@ -17,6 +18,7 @@ from redis.exceptions import RedisError
 
 from worker.attempt import Attempted, Carries, attempt
 from worker.cancelling import ended
+from worker.channels.secrecy import without_secrets
 from worker.deliver_report import DeliverReport
 from worker.dispatch import Looks
 from worker.events import KnownEvents
@@ -167,9 +169,10 @@ class Deliverer:
     async def _attempt(self, route: Route, notice: Notice) -> Attempted:
         try:
             return await attempt(route.channel, route.destination.settings, notice, self._carrier)
-        except Exception:
-            # A defect of ours must not cost the alert, nor tell Flower what the settings hold.
-            log.exception("delivery.crashed", delivery=notice.delivery_id)
+        except Exception as defect:  # noqa: BLE001
+            # A defect of ours must not cost the alert, nor tell Flower or the log what the settings hold.
+            traceback = without_secrets("".join(format_exception(defect)), route.destination.settings)
+            log.error("delivery.crashed", delivery=notice.delivery_id, exception=traceback)  # noqa: TRY400
             verdict = Verdict(Kind.RETRYABLE, Reason.INTERNAL, "a defect in Bellhop; its log has the traceback")
             return Attempted(verdict, route.channel.label, None)
 

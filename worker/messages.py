@@ -125,3 +125,11 @@ class Reply(Struct, frozen=True, gc=False):
     refused: Mapping[str, str] = field(default_factory=dict)
     """SMTP: recipients that were refused while others were taken, with the server's words."""
     elapsed_ms: float = 0.0
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """What may be shown of it: vendors repeat secrets in what they answer."""
+        return [(name, getattr(self, name)) for name in ("status", "failure", "elapsed_ms")]
+
+    def __repr__(self) -> str:
+        """The same as text."""
+        return f"Reply({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

@@ -174,7 +174,8 @@ class _Builder:
             if not isinstance(key, str):
                 self._note(event, "a name must be text")
             elif key in items:
-                self._note(event, f"`{key}` is given twice in one map")
+                # In `{a, a}`, braces for brackets, names are values, and may be secrets.
+                self._note(event, f"{'a name' if value is None else f'`{key}`'} is given twice in one map")
             else:
                 items[key] = value
         return items

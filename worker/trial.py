@@ -8,7 +8,7 @@ from uuid import uuid4
 from worker.attempt import Attempted, Carries, attempt
 from worker.channels.channel import Channel, ChannelSettings, excerpt
 from worker.channels.secrecy import without_secrets
-from worker.models import Event, Kind, Notice, Reason, Severity
+from worker.models import Event, Kind, Notice, Reason, Severity, Verdict
 
 UNSAVED = "test"
 """The app's name where settings are tried that belong to none yet."""
@@ -46,7 +46,12 @@ async def tried(
         now: epoch seconds.
         app: whose destination it is.
     """
-    attempted = await attempt(channel, settings, trial_notice(app, now, _tags(settings)), carrier)
+    notice = trial_notice(app, now, _tags(settings))
+    try:
+        attempted = await attempt(channel, settings, notice, carrier)
+    except Exception as defect:  # noqa: BLE001 - of ours; a traceback would show its words, which may quote a secret
+        verdict = Verdict(Kind.RETRYABLE, Reason.INTERNAL, f"{type(defect).__name__}: {defect}")
+        attempted = Attempted(verdict, channel.label, None)
     verdict = attempted.verdict
     return Trial(
         channel=channel.name,
@@ -55,8 +60,7 @@ async def tried(
         reason=verdict.reason.value,
         diagnosis=without_secrets(diagnosis(channel, attempted), settings),
         detail=without_secrets(verdict.detail, settings),
-        # Hidden before it is cut, lest half a secret remain; the cut at 64 KiB is the transport's.
-        body=excerpt(without_secrets(_body(attempted), settings).encode()),
+        body=excerpt(attempted.reply.body, settings) if attempted.reply else "",
         label=attempted.label,
         elapsed_ms=round(attempted.elapsed_ms, 1),
         warnings=channel.warnings(settings),
@@ -85,10 +89,6 @@ def _tags(settings: ChannelSettings) -> dict[str, str]:
     """Nagios alone needs a host; where its settings name none for events without, the test has to bring one."""
     host_tag = getattr(settings, "host_tag", None)
     return {host_tag: "bellhop-test"} if host_tag and not getattr(settings, "unknown_host", "") else {}
-
-
-def _body(attempted: Attempted) -> str:
-    return attempted.reply.body.decode("utf-8", "replace") if attempted.reply else ""
 
 
 def diagnosis(channel: Channel, attempted: Attempted) -> str:
@@ -139,4 +139,5 @@ _HINTS = {
     Reason.BAD_ADDRESS: "this address cannot or may not be reached; one inside your network has to be allowed with "
     "BELLHOP_ALLOWED_ADDRESSES",
     Reason.BAD_SETTINGS: "no message can be made with these settings",
+    Reason.INTERNAL: "a defect in Bellhop; please report it",
 }

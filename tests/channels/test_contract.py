@@ -109,7 +109,9 @@ def test_no_secret_in_what_is_shown(case, make_event, make_notice):
     """Settings, messages and labels may be logged."""
     message = case.channel.compose(make_notice(make_event()), case.settings)
     limits, warnings = case.channel.limits(case.settings), case.channel.warnings(case.settings)
-    for shown in (case.settings, message, message.label, limits, warnings):
+    secrets = " ".join(secrets_of(case.settings))
+    reply = Reply(status=400, body=secrets.encode(), headers={"location": secrets}, refused={"a": secrets})
+    for shown in (case.settings, message, message.label, limits, warnings, reply):
         assert CANARY not in repr(shown).lower()
         assert CANARY not in pretty_repr(shown).lower()
         assert CANARY not in str(shown).lower()

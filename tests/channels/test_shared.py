@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -41,7 +44,7 @@ def test_the_six_channels_are_there():
 @pytest.mark.parametrize(("name", "meant"), [("hipchta", "did you mean hipchat?"), ("SLACK", "did you mean slack?")])
 def test_a_misspelt_channel_is_answered_with_what_was_meant(name, meant):
     """And with all that there are."""
-    with pytest.raises(InvalidSettings, match="known: hipchat, slack, email, pagerduty, nagios, webhook") as refused:
+    with pytest.raises(InvalidSettings, match="known: email, hipchat, nagios, pagerduty, slack, webhook") as refused:
         channel_named(name)
     assert meant in str(refused.value)
     with pytest.raises(InvalidSettings) as refused:
@@ -103,6 +106,16 @@ def test_a_credentials_key_is_the_same_and_leads_nowhere():
     assert "hunter22" not in credential_key("hunter22")
 
 
+WRITTEN = {
+    "JSON": json.dumps,
+    "an address": quote,
+    "a form": quote_plus,
+    "HTML": html.escape,
+    "hex": lambda text: text.encode().hex(),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+}
+
+
 class Nested(BaseModel):
     """Secrets in every place where settings may have them."""
 
@@ -116,6 +129,35 @@ class Nested(BaseModel):
 def test_secrets_are_found_in_every_place():
     """A field, a list, a map."""
     assert len(list(secrets_of(Nested()))) == 5
+
+
+def test_a_secret_in_the_place_of_a_channel_is_not_shown():
+    """Only what is near a channel's name is taken for a spelling mistake."""
+    with pytest.raises(InvalidSettings, match="channel: what is given is not a channel") as refused:
+        channel_named("hunter22hunter22")
+    assert "hunter22" not in str(refused.value)
+
+
+class Odd(BaseModel):
+    """A secret with characters that are written differently elsewhere."""
+
+    password: SecretStr = SecretStr('Sesame12345"<\\é&Open6789012')
+
+
+@pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
+def test_a_secret_is_hidden_however_it_is_written_out(write):
+    """In JSON, addresses, HTML, hex and base64, wherever it begins in what is encoded."""
+    for before in ("", "x", "xy"):
+        shown = without_secrets(write(before + Odd().password.get_secret_value()), Odd())
+        assert not any(write(piece)[:8] in shown for piece in ("Sesame12345", "Open6789012"))
+        assert "***" in shown
+
+
+@pytest.mark.parametrize("at", range(485, 505))
+def test_no_piece_of_a_secret_is_shown_where_a_long_answer_is_cut(at):
+    """Blanks are drawn together, so that the end of what is looked at comes into sight."""
+    body = b" " * (500 * 16 - 505 + at) + b"first-secret" + b" " * 1000
+    assert "first-" not in excerpt(body, Nested())
 
 
 @pytest.mark.parametrize(

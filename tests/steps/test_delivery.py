@@ -8,11 +8,13 @@ import json
 import orjson
 import pytest
 from fakes.pipeline import FakeCarrier, room
+from structlog.testing import capture_logs
 
 from config.settings import ResultsDetail
 from worker.channels.channel import Limit
+from worker.channels.pagerduty import PagerDutySettings
 from worker.messages import Failure, Reply
-from worker.models import App, OnAmbiguous
+from worker.models import App, Destination, OnAmbiguous
 from worker.progress import DeliveryRules
 from worker.stores.ledger_values import LedgerLimits
 
@@ -205,16 +207,32 @@ async def test_a_destination_disabled_or_deleted_meanwhile_is_not_sent_to(make_p
     assert pipeline.carrier.carried == []
 
 
+async def test_what_a_vendor_calls_a_message_holds_no_secret(make_pipeline, event):
+    """A provider's own reference is the vendor's to choose, and is written into results."""
+    settings = PagerDutySettings(routing_key="Canary5ecretKeyOfThirty2Letters0")
+    reply = Reply(status=202, body=b'{"status": "success", "dedup_key": "<Canary5ecretKeyOfThirty2Letters0>"}')
+    pager = Destination("checkout", "pager", "pagerduty", settings)
+    pipeline = make_pipeline(pager, carrier=FakeCarrier([reply]))
+    await pipeline.send(event())
+    await pipeline.deliver()
+    (result,) = await pipeline.all_results()
+    assert (result["outcome"], result["provider_ref"]) == ("delivered", "<***>")
+
+
 async def test_a_defect_of_ours_is_retried_and_shows_nothing(make_pipeline, event):
     """An exception inside a channel or transport costs no alert, and its words reach nobody."""
 
     async def broken():
-        raise RuntimeError("Canary5ecret in the traceback")
+        raise RuntimeError(f"{room().settings.token.get_secret_value()} in the traceback")
 
     pipeline = make_pipeline(carrier=FakeCarrier([broken, OK]))
     await pipeline.send(event())
-    report = await pipeline.deliver()
+    with capture_logs() as logged:
+        report = await pipeline.deliver()
     assert "Canary5ecret" not in str(report.as_result())
+    (crash,) = [line for line in logged if line["event"] == "delivery.crashed"]
+    assert "RuntimeError: *** in the traceback" in crash["exception"]
+    assert "Canary5ecret" not in str(logged)
     await pipeline.hurry()
     await pipeline.deliver()
     assert [result["outcome"] for result in await pipeline.all_results()] == ["delivered"]

@@ -294,11 +294,15 @@ def test_a_secret_can_be_piped_in_and_one_typed_out_is_warned_about():
         (["checkout"], 2, "name either APP NAME, or --channel"),
         (["checkout", "x", "--channel", "hipchat"], 2, "name either APP NAME, or --channel"),
         (["checkout", "x", "--set", "a=b"], 2, "name either APP NAME, or --channel"),
-        (["--channel", "hipcat"], 2, "hipcat is not a channel; did you mean hipchat?"),
+        (["--channel", "hipcat"], 2, "'hipcat' is not a channel; did you mean hipchat?"),
         (["checkout", "x"], 1, "app checkout has no destination x"),
         (["--channel", "hipchat", "--set", TOKEN], 1, "--set: must be key=value"),
         (["--channel", "hipchat", "--set", "room=1", "--set", "room=2"], 1, "room: is set twice"),
-        (["--channel", "hipchat", "--set", "token=@nowhere"], 1, "token: cannot read nowhere: No such file"),
+        (
+            ["--channel", "hipchat", "--set", "token=@nowhere"],
+            1,
+            "token: cannot read the file behind @: No such file",
+        ),
         (["--channel", "hipchat", "--set", "rom=1"], 1, "rom: is not a setting of hipchat; did you mean room?"),
     ],
 )

@@ -223,6 +223,11 @@ def test_variables_are_substituted():
         (one('{token: "${1x}"}'), "d.settings.token: `${` must begin a variable such as ${NAME}; write $${"),
         ("apps:\n  a: {destinations: {}}\n  a: {destinations: {}}", "line 3, column 3: `a` is given twice in one map"),
         ('{"apps": {}, "apps": {}}', "`apps` is given twice in one map"),
+        ("apps: {hunter22, hunter22}", "line 1, column 18: a name is given twice in one map"),
+        (
+            "apps: {'hunter22 hunter22 hunter22': {}}",
+            "apps: a name of 26 characters may hold 1 to 64 of the characters",
+        ),
         ("apps: {? [x] : y}", "line 1, column 10: a name must be text"),
         ("apps: {~: {}}", "line 1, column 8: a name must be text"),
         ("apps: &x {}\nb: *x", "line 2, column 4: aliases (`*name`) are not read; write it out"),

@@ -82,6 +82,20 @@ async def test_a_reply_that_echoes_the_secret_does_not_show_it():
         assert "\x1b" not in repr(trial.body)
 
 
+async def test_a_defect_that_quotes_the_secret_does_not_show_it():
+    """An exception of ours is told in words, and no traceback follows it to the terminal."""
+
+    class Broken:
+        async def carry(self, message):
+            raise RuntimeError(f"cannot send {message.headers}")
+
+    kind = CHANNELS["hipchat"]
+    trial = await tried(kind, settings_from_pairs(HIPCHAT, kind), Broken(), now=1_700_000_000.0)
+    assert not trial.delivered
+    assert trial.diagnosis.startswith("a defect in Bellhop; please report it (RuntimeError: cannot send {")
+    assert TOKEN[:20] not in repr(trial)
+
+
 @pytest.mark.parametrize("channel", CHANNELS)
 async def test_the_message_says_that_it_is_a_test(channel):
     """Nobody shall take it for an alert; the lowest severity pages fewest."""
@@ -109,7 +123,6 @@ def test_every_reason_that_an_attempt_can_give_has_advice():
         Reason.SUPERSEDED,
         Reason.EXPIRED,
         Reason.NO_DESTINATION,
-        Reason.INTERNAL,
     }
     fine = {Reason.OK, Reason.PARTIAL, Reason.UNCONFIRMED}
     missing = {reason.value for reason in set(Reason) - never_by_an_attempt - fine - set(_HINTS)}

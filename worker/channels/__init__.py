@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from worker.channels import email, hipchat, nagios, pagerduty, slack, webhook
@@ -22,6 +23,11 @@ def channel_named(name: str) -> Channel:
     """The channel of that name; InvalidSettings with the known ones where there is none."""
     if name in CHANNELS:
         return CHANNELS[name]
-    near = get_close_matches(name.lower(), CHANNELS, n=1)
-    meant = f"; did you mean {near[0]}?" if near else ""
-    raise InvalidSettings([f"channel: {name[:40]!r} is not known{meant} (known: {', '.join(CHANNELS)})"])
+    raise InvalidSettings([f"channel: {no_channel(name, CHANNELS)}"])
+
+
+def no_channel(name: str, channels: Iterable[str]) -> str:
+    """That no channel has this name. It is shown where it is misspelt; anything else may be a secret gone astray."""
+    near = get_close_matches(name.lower(), list(channels), n=1)
+    said = f"{name[:40]!r} is not a channel; did you mean {near[0]}?" if near else "what is given is not a channel"
+    return f"{said} (known: {', '.join(sorted(channels))})"

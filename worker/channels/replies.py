@@ -116,7 +116,8 @@ def excerpt(body: bytes, settings: Any = None) -> str:
     """The first 500 characters of a reply, as one line of printable text without the secrets of `settings`."""
     if not body:
         return ""
-    text = one_line(without_secrets(body[: EXCERPT_CHARS * 16].decode("utf-8", "replace"), settings))
+    read = body[: EXCERPT_CHARS * 16]
+    text = one_line(without_secrets(read.decode("utf-8", "replace"), settings, cut=len(read) < len(body)))
     return text if len(text) <= EXCERPT_CHARS else text[: EXCERPT_CHARS - 1] + "…"
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import re
 from collections.abc import Iterator, Mapping
+from math import ceil
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -13,17 +17,24 @@ HIDDEN = "***"
 SHORTEST = 4
 """Shorter secrets are not looked for: every text would hold them by chance."""
 SHORTEST_PIECE = 10
-"""An address' or header's pieces count as secret from this length on: `/services/T00/B00/XXXXXXXX…`."""
+"""A secret's pieces count as secret from this length on: `/services/T00/B00/XXXXXXXX…`."""
+_BETWEEN = (re.compile(r"[\s/?&=#]+"), re.compile(r"[^A-Za-z0-9]+"))
+"""What is between the pieces of addresses and headers, and between runs of letters and digits, which no way of writing
+them out changes."""
 
 
-def without_secrets(text: str, settings: Any) -> str:
-    """`text` with every secret of `settings`, or a telling piece of one, replaced by `***`."""
-    if not text or settings is None:
+def without_secrets(text: str, settings: Any, *, cut: bool = False) -> str:
+    """`text` with every secret of `settings`, or a telling piece of one, replaced by `***`.
+
+    Of one that was `cut` the end is left out, where the beginning of a secret could be.
+    """
+    if len(text) < SHORTEST or settings is None:
         return text
     known: tuple[str, ...] | None = getattr(settings, "tellings", None)
-    for telling in tellings_of(settings) if known is None else known:
+    tellings = tellings_of(settings) if known is None else known
+    for telling in tellings:
         text = text.replace(telling, HIDDEN)
-    return text
+    return text[: -len(tellings[0])] if cut and tellings else text
 
 
 def tellings_of(settings: Any) -> tuple[str, ...]:
@@ -34,9 +45,23 @@ def tellings_of(settings: Any) -> tuple[str, ...]:
 def _tellings(settings: Any) -> Iterator[str]:
     for secret in secrets_of(settings):
         whole = [text for text in (secret, *_behind_the_host(secret)) if len(text) >= SHORTEST]
-        pieces = [piece for piece in re.split(r"[\s/?&=#]+", secret) if len(piece) >= SHORTEST_PIECE]
-        for telling in (*whole, *pieces):
-            yield from {telling, quote(telling), quote(telling, safe=""), unquote(telling)}
+        words, runs = ([piece for piece in split.split(secret) if len(piece) >= SHORTEST_PIECE] for split in _BETWEEN)
+        for telling in (*whole, *words, *runs):
+            yield from (telling, quote(telling), quote(telling, safe=""), unquote(telling))
+            yield from (json.dumps(telling)[1:-1], html.escape(telling))
+        for telling in runs or whole:
+            yield from (telling.encode().hex(), *_in_base64(telling.encode()))
+
+
+def _in_base64(raw: bytes) -> Iterator[str]:
+    """What `raw` becomes in base64 wherever it stands in a longer text, as a password does in `AUTH PLAIN`.
+
+    Three bytes make four letters, so there are three ways to stand; the letters at the ends are their neighbours', too.
+    https://www.rfc-editor.org/rfc/rfc4648#section-4
+    """
+    for before in range(3):
+        letters = base64.b64encode(b"\0" * before + raw).decode()
+        yield letters[ceil(before * 8 / 6) : (before + len(raw)) * 8 // 6]
 
 
 def _behind_the_host(secret: str) -> list[str]:

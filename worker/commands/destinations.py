@@ -16,7 +16,7 @@ from rich.text import Text
 from config.settings import settings
 from worker.appsdiff import shown_fields
 from worker.appsfile import like, warnings_of
-from worker.channels import CHANNELS
+from worker.channels import CHANNELS, no_channel
 from worker.channels.channel import Channel, ChannelSettings
 from worker.commands.output import (
     Exit,
@@ -181,7 +181,7 @@ def _readable(destination: Destination) -> tuple[Channel, ChannelSettings]:
 
 def _known_channel(name: str) -> Channel:
     if name not in CHANNELS:
-        fail(f"{name} is not a channel{like(name, CHANNELS)} (known: {', '.join(sorted(CHANNELS))})", Exit.USAGE)
+        fail(no_channel(name, CHANNELS), Exit.USAGE)
     return CHANNELS[name]
 
 

@@ -55,4 +55,5 @@ def _from_file(name: str, path: str) -> str:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise InvalidSettings([f"{name}: cannot read {path}: {reason}"]) from None
+        # Without quoting it: it may be a secret that begins with an @.
+        raise InvalidSettings([f"{name}: cannot read the file behind @: {reason}; @@ stands for @ itself"]) from None
