@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from security.planting import Tree, secret_leaves
 from worker.channels.channel import Channel
 from worker.settings_tree import written_fields
@@ -43,7 +45,17 @@ def wrong_values(channel: Channel, tree: Tree) -> Iterator[Tree]:
     for secret in secrets[:1]:
         for name in [*written_fields(channel.settings), "no_such_field"]:
             for wrong in _spoilt(secret):
-                yield {**tree, name: wrong}
+                if not taken(channel, changed := {**tree, name: wrong}):
+                    yield changed
+
+
+def taken(channel: Channel, tree: Tree) -> bool:
+    """Whether these settings are no mistake: what stands in a field that is no secret may be shown."""
+    try:
+        channel.settings.model_validate(tree)
+    except ValidationError:
+        return False
+    return True
 
 
 def _spoilt(secret: str) -> Iterator[Any]:

@@ -21,23 +21,22 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def show(rows: Sequence[Row]) -> None:
-    """The table, and below it how many rows hold."""
+    """The table, and below it what there is to say of some rows, and how many hold."""
     console = Console()
     table = Table(*COLUMNS, title="Security", title_justify="left", show_lines=True)
     for row in rows:
-        table.add_row(Text(row.what), Text(row.aim), Text(_found(row)), _verdict(row))
+        table.add_row(Text(row.what), Text(row.aim), Text(row.measured), _verdict(row))
     (console if console.is_terminal else Console(width=160)).print(table)
+    for row in rows:
+        if row.note:
+            console.print(Text(f"{row.what}: {row.note}", style="" if row.holds else "red"), soft_wrap=True)
     held = sum(row.holds for row in rows)
     console.print(Text(f"{held} of {len(rows)} rows hold", style="green" if held == len(rows) else "red"))
 
 
 def line(row: Row) -> str:
     """One row in a line, for those who wait."""
-    return f"{row.what}: {'holds' if row.holds else 'DOES NOT HOLD'}: {_found(row)}"
-
-
-def _found(row: Row) -> str:
-    return f"{row.measured}\n{row.note}" if row.note else row.measured
+    return f"{row.what}: {'holds' if row.holds else 'DOES NOT HOLD'}: {row.measured}"
 
 
 def _verdict(row: Row) -> Text:

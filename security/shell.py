@@ -28,6 +28,7 @@ class Shell:
     folder: Path
     environment: Mapping[str, str]
     said: list[Path] = field(default_factory=list)
+    _started: set[int] = field(default_factory=set)
     _server: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -48,11 +49,15 @@ class Shell:
 
     def start(self, *arguments: str, **environment: str) -> int:
         """Start `bellhop …`; its process id, for `end`."""
-        return self._ask(arguments, (), environment, wait=False)
+        pid = self._ask(arguments, (), environment, wait=False)
+        self._started.add(pid)
+        return pid
 
     def end(self, pid: int) -> None:
-        """SIGTERM to what was started, and wait until it has ended."""
-        self._request({"end": pid})
+        """SIGTERM to what was started, and wait until it has ended; nothing where that was done before."""
+        if pid in self._started:
+            self._started.remove(pid)
+            self._request({"end": pid})
 
     def output(self) -> str:
         """What the last command said."""

@@ -9,7 +9,6 @@ import re
 import socketserver
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -17,8 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote, unquote
 
-from pydantic import ValidationError
-
+from security.mistakes import taken
 from security.planting import Tree
 from worker.channels.channel import Channel
 from worker.channels.replies import EXCERPT_CHARS
@@ -48,7 +46,7 @@ def settings_at(place: Place, channel: Channel, tree: Tree) -> Tree:
     moved: Tree = _moved(tree, place)
     for name, value in _fields(place, channel.name):
         changed = {**moved, name: value}
-        if (name not in moved or name not in secret_fields(channel)) and _fits(channel, changed):
+        if (name not in moved or name not in secret_fields(channel)) and taken(channel, changed):
             moved = changed
     return moved
 
@@ -76,14 +74,6 @@ def _fields(place: Place, channel: str) -> Sequence[tuple[str, Any]]:
         "email": mail,
         "nagios": (("host", "127.0.0.1"), ("port", place.nsca_port)),
     }.get(channel, ())
-
-
-def _fits(channel: Channel, tree: Tree) -> bool:
-    try:
-        channel.settings.model_validate(tree)
-    except ValidationError:
-        return False
-    return True
 
 
 class Parrots:
@@ -171,12 +161,17 @@ def forms(secret: str) -> Iterator[str]:
 
 class _WebServer(ThreadingHTTPServer):
     parrots: Parrots
-    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a worker that was killed just leaves."""
 
 
 class _MailServer(socketserver.ThreadingTCPServer):
     parrots: Parrots
     daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """The same."""
 
 
 class _Web(BaseHTTPRequestHandler):
@@ -207,10 +202,6 @@ class _Mail(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Greet, and refuse the login; RFC 4954."""
-        with suppress(OSError):  # who is refused may just leave
-            self._serve()
-
-    def _serve(self) -> None:
         self._say("220 parrot ESMTP")
         while line := self.rfile.readline().strip():
             verb, _, rest = line.partition(b" ")

@@ -136,18 +136,18 @@ class Visit:
     def _mistakes(self, world: World) -> None:
         """Wrong files, wrong options and wrong environments, as real commands meet them."""
         self._say("bad settings")
-        for number, content in enumerate(self._spread(files(self._some_trees(), self._tracer), 40)):
+        for number, content in enumerate(self._spread(files(self._some_trees(), self._tracer), 20)):
             file = world.folders.typed / f"wrong-{number}"
             file.write_bytes(content)
             world.shell.run("apps", "apply", str(file))
         for channel, tree in self._some_trees():
-            for given in self._spread(pairs(channel, tree), 4):
+            for given in self._spread(pairs(channel, tree), 2):
                 options = [
                     word for name, value in given.items() if "\0" not in value for word in ("--set", f"{name}={value}")
                 ]
                 world.shell.run("destinations", "test", "--channel", channel.name, *options)
         world.shell.run("destinations", "test", "--channel", self._typed.text)
-        for environment in self._spread(self._environments(world), 8):
+        for environment in self._spread(self._environments(world), 5):
             world.shell.run("status", **environment)
             world.shell.run("destinations", "test", "parroted", "webhook", "--json", **environment)
         for where in ("compose", "refusal", "carry", "judge"):
