@@ -19,9 +19,13 @@ PARTS: Final = {name: what for name, what in ALL.items() if find_spec(f"security
 
 
 def measured(name: str, scale: float, say: Say) -> list[Row]:
-    """The rows of a part; one that says why where it could not be measured."""
-    measure: Measure = import_module(f"security.{name}").measure
+    """The rows of a part."""
+    return rows_of(PARTS[name], import_module(f"security.{name}").measure, scale, say)
+
+
+def rows_of(what: str, measure: Measure, scale: float, say: Say) -> list[Row]:
+    """What `measure` gives back; a row that says why where it fails, so that the other parts are measured."""
     try:
         return measure(scale, say)
-    except Exception as error:  # noqa: BLE001 - the other parts are to be measured all the same
-        return [Row(PARTS[name], "is measured", f"{type(error).__name__}: {error}"[:2000], holds=False)]
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        return [Row(what, "is measured", f"{type(error).__name__}: {error}"[:2000], holds=False)]

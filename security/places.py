@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.error import URLError
@@ -15,12 +14,13 @@ from urllib.request import urlopen
 
 import redis
 
-from chaos.processes import until
 from worker.stores.connection import sync_redis
 
 Named = tuple[str, bytes]
 PAGES: Final = ("", "workers", "tasks", "broker", "metrics")
 API: Final = ("api/workers?refresh=1", "api/tasks?limit=100000", "api/task/types", "api/queues/length")
+END: Final = b"the monitor has seen everything"
+LISTENS_S: Final = 10.0
 TASKS_SHOWN: Final = 40
 """The pages of so many tasks are looked at, one by one; the list has all of them."""
 
@@ -65,34 +65,37 @@ def files(folder: Path, *patterns: str) -> Iterator[Named]:
             yield str(path.relative_to(folder)), path.read_bytes()
 
 
-@dataclass(slots=True)
 class Monitor:
     """Writes every command that Redis is sent to a file, publications to listeners among them. A context manager."""
 
-    url: str
-    file: Path
-    _client: Any = None
-    _thread: threading.Thread | None = None
-    _ended: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, url: str, file: Path) -> None:
+        self._client, self._monitored = sync_redis(url), sync_redis(url)
+        self._file = file
+        self._listening = threading.Event()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
 
     def __enter__(self) -> Self:
-        self._client = sync_redis(self.url)
-        self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
-        until(self.file.exists, 10, "MONITOR")
+        if not self._listening.wait(LISTENS_S):
+            raise RuntimeError("Redis cannot be monitored")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
+        with suppress(redis.RedisError):
+            self._client.echo(END)
+            self._thread.join(LISTENS_S)
         self._client.close()
+        self._monitored.close()
 
     def _listen(self) -> None:
-        with self._client.monitor() as monitor, self.file.open("wb") as log:
-            while not self._ended.is_set():
+        line = b""
+        monitoring: Any = self._monitored.monitor()  # type: ignore[no-untyped-call]
+        with monitoring as monitor, self._file.open("wb") as log, suppress(redis.RedisError):
+            self._listening.set()
+            while END not in line:
                 if monitor.connection.can_read(timeout=0.2):
-                    log.write(monitor.connection.read_response() + b"\n")
+                    line = monitor.connection.read_response()
+                    log.write(line + b"\n")
 
 
 def monitored(file: Path) -> Iterator[Named]:
