@@ -38,7 +38,7 @@ def save(redis_url: str, apps: Iterable[App], prefix: str = load.PREFIX) -> None
 
 async def _save(redis_url: str, apps: Iterator[App], prefix: str) -> None:
     client = async_redis(redis_url)
-    store = RedisDestinations(client, prefix)
+    store = RedisDestinations(client, prefix, load.KEYS)
     try:
         while some := list(islice(apps, AT_ONCE)):
             await store.save(some)

@@ -70,7 +70,7 @@ def batches(count: int, seed: int) -> list[list[str]]:
 
 async def _lookup(url: str, prefix: str, first: Sequence[list[str]], again: Sequence[list[str]]) -> Lookup:
     client = async_redis(url)
-    store = RedisDestinations(client, prefix)
+    store = RedisDestinations(client, prefix, load.KEYS)
     try:
         await store.lookup([])  # connects
         times = [await _us_each(store, wanted) for wanted in (first, again, [names(FEW)] * CALLS)]

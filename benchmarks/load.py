@@ -11,6 +11,7 @@ from redis import Redis
 
 from worker.channels.hipchat import CHANNEL, HipChatSettings
 from worker.events import parse_event
+from worker.keys import MasterKeys, read_key
 from worker.messages import HttpPost
 from worker.models import App, Destination, Notice
 from worker.stores.connection import async_redis
@@ -19,6 +20,9 @@ from worker.stores.destinations import RedisDestinations
 APPS = 1000
 PREFIX = "bellhop"
 PIPELINED = 500
+MASTER_KEY = "QmVuY2htYXJrLU1hc3Rlci1LZXktMzItQnl0ZXMtSGU="
+"""Of the secrets in a Redis that lasts as long as a run."""
+KEYS = MasterKeys([read_key(MASTER_KEY)])
 TOKEN = "BenchmarkTokenOfNoServer0123456789abcdef"  # noqa: S105 - the sink asks for none
 
 
@@ -72,7 +76,7 @@ async def save_apps(redis_url: str, sink: str) -> None:
         room = Destination(name, "room", "hipchat", settings(number, sink), rate_limit="off")
         apps.append(App(name, {"room": room}))
     try:
-        await RedisDestinations(client, PREFIX).save(apps)
+        await RedisDestinations(client, PREFIX, KEYS).save(apps)
     finally:
         await client.aclose()
 

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from redis import Redis
 
+from benchmarks import load
 from benchmarks.figures import Throughput
 from benchmarks.processes import Child, busy_s, process_s
 from worker.embedded_redis import EmbeddedRedis
@@ -137,6 +138,7 @@ def bellhop_worker(
         "BELLHOP_REDIS_URL": bench.redis_url,
         "BELLHOP_ALLOWED_ADDRESSES": "127.0.0.0/8",
         "BELLHOP_STATE_DIR": str(bench.folder / "worker"),
+        "BELLHOP_MASTER_KEYS": load.MASTER_KEY,
         "BELLHOP_LOG_LEVEL": "warning",
         "BELLHOP_RESULTS_KEPT": str(max(100_000, 2 * count)),
     }

@@ -32,7 +32,7 @@ from worker.progress import DeliveryRules, notice_of, outcome_of, refusal
 from worker.record import load_attempts, record_and_result
 from worker.routes import Route, Routes, destination_of
 from worker.stores.destinations import RedisDestinations
-from worker.stores.sealing import to_stored
+from worker.stores.sealing import sealed_app
 
 BATCH = 200
 YARDSTICK = "(yardstick)"
@@ -99,7 +99,7 @@ class StillRedis:
 
 
 def _hash(app: App) -> dict[bytes, bytes]:
-    return {name.encode(): to_stored(destination) for name, destination in app.destinations.items()}
+    return {name.encode(): raw for name, raw in sealed_app(app, load.KEYS).items()}
 
 
 class Batch:
@@ -204,7 +204,7 @@ def judging(judge: Callable[[Reply, Any], object], reply: Reply, settings: Any) 
 
 def destinations(apps: Mapping[str, App]) -> RedisDestinations:
     """A store with an empty cache."""
-    return RedisDestinations(cast("Redis", StillRedis(apps)), load.PREFIX)
+    return RedisDestinations(cast("Redis", StillRedis(apps)), load.PREFIX, load.KEYS)
 
 
 def finished(waiting: Any) -> object:

@@ -66,7 +66,7 @@ class Stages:
         self._redis = async_redis(bench.redis_url)
         self._stream = EventStream(self._redis, load.PREFIX, "stages")
         self._ledger = Ledger(self._redis, load.PREFIX)
-        self._destinations = RedisDestinations(self._redis, load.PREFIX)
+        self._destinations = RedisDestinations(self._redis, load.PREFIX, load.KEYS)
         self._routes = Routes(CHANNELS)
         self._carrier = Carrier(settings)
         self._rules = DeliveryRules()

@@ -7,6 +7,7 @@ Kubernetes hand them over). The README's table is made from the descriptions bel
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -72,7 +73,9 @@ class Settings(BaseSettings):
         default=Path(".bellhop"), description="Where the embedded Redis keeps its data and generated keys lie."
     )
     master_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        default=(), description="Keys that encrypt destinations' secrets, newest first, separated by commas."
+        default=(),
+        description="Keys that encrypt destinations' secrets, newest first, separated by commas; "
+        "`bellhop keys generate` makes one. Unset: one is generated in the state folder.",
     )
     allowed_addresses: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
@@ -132,7 +135,11 @@ class Settings(BaseSettings):
     def _keys(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return tuple(SecretStr(part.strip()) for part in value.split(",") if part.strip())
+        keys = tuple(SecretStr(part) for part in re.split(r"[,\s]+", value) if part)
+        if not keys:
+            # Taken for unset it would have a key generated.
+            raise ValueError("holds no key; `bellhop keys generate` makes one")
+        return keys
 
     @classmethod
     def settings_customise_sources(

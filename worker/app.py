@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from celery import Celery, bootsteps, concurrency
@@ -18,9 +19,11 @@ from worker import json_decoder
 from worker.embedded_redis import redis_url
 from worker.envelopes import envelopes
 from worker.errors import BellhopError
+from worker.keys import MasterKeys
 from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE, QUEUES
 from worker.runtime import Runtime, close_runtime, runtime
 from worker.tasks import register
+from worker.unlocking import unlocked
 
 # `-P threads` on the command line names Celery's pool by this table; `worker_pool` below serves where -P is not given.
 concurrency.ALIASES["threads"] = "worker.pool:TaskPool"
@@ -77,9 +80,15 @@ celery_app.conf.update(
 _envelope = envelopes(celery_app)
 
 
+@cache
+def _keys() -> MasterKeys:
+    """The master keys, asked for by workers only: Flower and producers need none. A forked child has its parent's."""
+    return unlocked(settings(), _url)
+
+
 def process_runtime() -> Runtime:
     """This process' event loop and what lives on it."""
-    return runtime(settings(), _url, _envelope)
+    return runtime(settings(), _url, _envelope, _keys())
 
 
 class Pipeline(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -91,6 +100,10 @@ class Pipeline(bootsteps.StartStopStep):  # type: ignore[misc]
         # Workers need not know each other here, and looking for each other takes a second at every start.
         parent.options |= {"without_mingle": True, "without_gossip": True}
         super().__init__(parent, **options)
+        try:
+            _keys()
+        except BellhopError as problem:
+            raise SystemExit(f"bellhop: {problem}") from None
 
     def start(self, parent: Any) -> None:
         """Begin to read the stream and to publish what is due."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from worker.commands import apps, deliveries, destinations
+from worker.commands import apps, deliveries, destinations, keys
 from worker.commands.demo import demo
 from worker.commands.processes import up, worker
 from worker.commands.replay import explain, replay
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(apps.app, name="apps")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(keys.app, name="keys")
 for command in (demo, up, worker, sandbox, send, explain, replay, status, doctor):
     app.command()(command)
 

@@ -167,6 +167,9 @@ class Deliverer:
         self._settle(progress, attempted, report)
 
     async def _attempt(self, route: Route, notice: Notice) -> Attempted:
+        if route.destination.locked:
+            verdict = Verdict(Kind.RETRYABLE, Reason.BAD_SETTINGS, route.destination.problem)
+            return Attempted(verdict, route.channel.label, None)
         try:
             return await attempt(route.channel, route.destination.settings, notice, self._carrier)
         except Exception as defect:  # noqa: BLE001

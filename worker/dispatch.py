@@ -197,7 +197,7 @@ def why_not(destination: Destination) -> tuple[Outcome, Reason, str] | None:
     if not destination.enabled:
         command = f"bellhop destinations enable {destination.app} {destination.name}"
         return Outcome.SKIPPED, Reason.DISABLED, f"{where} is disabled; `{command}` enables it"
-    if destination.problem:
+    if destination.problem and not destination.locked:
         return Outcome.FAILED, Reason.BAD_SETTINGS, destination.problem
     return None
 

@@ -6,7 +6,9 @@
     ├── InvalidEvent             an event that cannot be read; carries the field
     ├── InvalidSettings          settings that cannot be used; carries every problem with its path
     ├── NotFound                 an app, destination, event or delivery that is not there
-    └── Unavailable              Redis or another part that has to be up is not
+    ├── Unavailable              Redis or another part that has to be up is not
+    ├── Altered                  something sealed that is not what was sealed for this place
+    └── KeyMissing               something sealed under a master key that this process does not have
 
 A vendor that fails is no error: it is a value, `worker.models.Verdict`.
 """
@@ -41,3 +43,21 @@ class NotFound(BellhopError):
 
 class Unavailable(BellhopError):
     """Redis, or another part that has to be up, is not."""
+
+
+class Altered(BellhopError):
+    """Something sealed that is not what was sealed for this place."""
+
+    def __init__(self) -> None:
+        super().__init__("what is stored was altered or damaged; apply its settings again")
+
+
+class KeyMissing(BellhopError):
+    """Something sealed under a master key, `master` by its id, that this process does not have."""
+
+    def __init__(self, master: str) -> None:
+        super().__init__(
+            f"its secrets are sealed under master key {master}, which this process does not have; "
+            "put that key back into BELLHOP_MASTER_KEYS, or apply its settings again"
+        )
+        self.master = master

@@ -153,6 +153,8 @@ class Destination:
     on_ambiguous: OnAmbiguous = OnAmbiguous.RETRY
     problem: str = ""
     """Why stored settings could not be read, in words; then `settings` is None and nothing can be sent."""
+    locked: bool = False
+    """Whether that is because this process lacks the master key: another may have it, so what is owed can wait."""
 
 
 @dataclass(frozen=True, slots=True)

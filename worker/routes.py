@@ -31,9 +31,9 @@ class Routes:
         self._known: dict[tuple[str, str], Route] = {}
 
     def find(self, apps: Mapping[str, App], delivery: DeliveryId) -> Route | None:
-        """The route of a delivery; None where its destination is gone or its settings cannot be read."""
+        """The route of a delivery; None where its destination is gone or nobody can read its settings."""
         destination = destination_of(apps, delivery)
-        if destination is None or destination.problem:
+        if destination is None or (destination.problem and not destination.locked):
             return None
         known = self._known.get((delivery.app, delivery.destination))
         if known is None or known.destination is not destination:
@@ -53,6 +53,8 @@ def destination_of(apps: Mapping[str, App], delivery: DeliveryId) -> Destination
 
 def limits_of(destination: Destination, channel: Channel) -> tuple[Limit, ...]:
     """The limits that bind a destination: its vendor's, its own, or none."""
+    if destination.locked:
+        return ()
     if destination.rate_limit == "vendor":
         return channel.limits(destination.settings)
     rate = parse_rate(destination.rate_limit)

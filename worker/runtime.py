@@ -12,9 +12,10 @@ import random
 import socket
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -29,6 +30,7 @@ from worker.delivery import Deliverer
 from worker.dispatch import Dispatcher
 from worker.events import KnownEvents
 from worker.intake import Intake
+from worker.keys import MasterKeys
 from worker.open_files import may_open
 from worker.progress import DeliveryRules
 from worker.publisher import Envelope, Publisher
@@ -37,10 +39,11 @@ from worker.routes import Routes
 from worker.stores.connection import async_redis
 from worker.stores.destinations import RedisDestinations
 from worker.stores.events import EventStream
+from worker.stores.key_register import KeyRegister
 from worker.stores.ledger import Ledger
 from worker.stores.ledger_values import LedgerLimits
 from worker.transports import Carrier
-from worker.wakeups import Wakeups, keep_leases
+from worker.wakeups import Wakeups, keep_leases, keep_telling
 
 log = structlog.get_logger()
 
@@ -64,10 +67,12 @@ class Parts:
     wakeups: Wakeups
     ledger: Ledger
     stream: EventStream
+    telling: Callable[[], Coroutine[Any, Any, None]]
+    """Tells which master keys this worker has."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
-def assemble(settings: Settings, url: str, envelope: Envelope) -> Parts:
+def assemble(settings: Settings, url: str, envelope: Envelope, keys: MasterKeys) -> Parts:
     """Put the parts together; called on the loop."""
     redis = async_redis(url)
     kept = LedgerLimits(
@@ -79,8 +84,9 @@ def assemble(settings: Settings, url: str, envelope: Envelope) -> Parts:
         each=settings.in_flight_each,
     )
     ledger = Ledger(redis, settings.prefix, kept)
-    stream = EventStream(redis, settings.prefix, consumer_name(), rejected_kept=settings.rejected_kept)
-    destinations = RedisDestinations(redis, settings.prefix, trusted_s=TRUSTED_S)
+    name = consumer_name()
+    stream = EventStream(redis, settings.prefix, name, rejected_kept=settings.rejected_kept)
+    destinations = RedisDestinations(redis, settings.prefix, keys, trusted_s=TRUSTED_S)
     publisher = Publisher(redis, envelope, batch=settings.batch)
     carrier = Carrier(settings)
     results = Results(ledger, publisher.deliveries, settings.results)
@@ -113,7 +119,8 @@ def assemble(settings: Settings, url: str, envelope: Envelope) -> Parts:
         stream, publisher.events, publisher.room, batch=settings.batch, max_event_bytes=settings.max_event_bytes
     )
     wakeups = Wakeups(ledger, publisher.retries, publisher.room_for_retries, batch=settings.batch)
-    return Parts(redis, carrier, publisher, dispatcher, deliverer, intake, wakeups, ledger, stream)
+    telling = partial(keep_telling, KeyRegister(redis, settings.prefix), name, keys.ids)
+    return Parts(redis, carrier, publisher, dispatcher, deliverer, intake, wakeups, ledger, stream, telling)
 
 
 def consumer_name() -> str:
@@ -124,10 +131,11 @@ def consumer_name() -> str:
 class Runtime:
     """The loop, its thread and its parts. `start` before anything else, `close` once."""
 
-    def __init__(self, settings: Settings, url: str, envelope: Envelope) -> None:
+    def __init__(self, settings: Settings, url: str, envelope: Envelope, keys: MasterKeys) -> None:
         self._settings = settings
         self._url = url
         self._envelope = envelope
+        self._keys = keys
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="bellhop-loop", daemon=True)
         self.parts: Parts
@@ -151,7 +159,7 @@ class Runtime:
 
     def begin_intake(self) -> None:
         """Start to read the stream and to publish what is due."""
-        self.run(self._begin(self.parts.intake.run(), self.parts.wakeups.run()))
+        self.run(self._begin(self.parts.telling(), self.parts.intake.run(), self.parts.wakeups.run()))
 
     def end_intake(self) -> None:
         """Take nothing new; what is under way goes on."""
@@ -165,7 +173,7 @@ class Runtime:
         self._loop.close()
 
     async def _open(self) -> None:
-        self.parts = assemble(self._settings, self._url, self._envelope)
+        self.parts = assemble(self._settings, self._url, self._envelope, self._keys)
         deliverer = self.parts.deliverer
         await self._begin(keep_leases(self.parts.ledger, lambda: deliverer.leases, self._settings.lease_s))
 
@@ -193,12 +201,12 @@ _runtimes: dict[int, Runtime] = {}
 _lock = threading.Lock()
 
 
-def runtime(settings: Settings, url: str, envelope: Envelope) -> Runtime:
+def runtime(settings: Settings, url: str, envelope: Envelope, keys: MasterKeys) -> Runtime:
     """This process' runtime, started when first asked for; a forked child gets its own."""
     with _lock:
         mine = _runtimes.get(os.getpid())
         if mine is None:
-            mine = Runtime(settings, url, envelope)
+            mine = Runtime(settings, url, envelope, keys)
             mine.start()
             _runtimes[os.getpid()] = mine
         return mine

@@ -1,20 +1,24 @@
-"""Every worker's timer: what is due is published again, and what is in flight gives a sign of life."""
+"""Every worker's timers: what is due is published again, and what is in flight and the worker give a sign of life."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
 
+from worker.stores.key_register import HELD_S, KeyRegister
 from worker.stores.ledger import Ledger
 
 log = structlog.get_logger()
 
 EVERY_S: Final = 0.25
 RENEWALS_PER_LEASE: Final = 3
+TELLINGS: Final = 3
+"""How often a worker's word on its keys is given within the time that it holds."""
 
 
 class Wakeups:
@@ -70,3 +74,15 @@ async def keep_leases(ledger: Ledger, leases: Callable[[], list[str]], lease_s: 
             await ledger.renew(held)
         except (RedisError, OSError) as error:
             log.warning("lease.not_renewed", deliveries=len(held), error=str(error))
+
+
+async def keep_telling(register: KeyRegister, worker: str, keys: Sequence[str]) -> None:
+    """Tell the ids of this worker's master keys, until cancelled: whoever rotates them asks who could still read."""
+    try:
+        while True:
+            with suppress(RedisError, OSError):
+                await register.tell(worker, keys)
+            await asyncio.sleep(HELD_S / TELLINGS)
+    finally:
+        with suppress(RedisError, OSError):
+            await register.withdraw(worker, keys)

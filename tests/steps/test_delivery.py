@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 from config.settings import ResultsDetail
 from worker.channels.channel import Limit
 from worker.channels.pagerduty import PagerDutySettings
+from worker.errors import Altered
 from worker.messages import Failure, Reply
 from worker.models import App, Destination, OnAmbiguous
 from worker.progress import DeliveryRules
@@ -444,3 +446,45 @@ async def test_a_redis_that_is_away_does_not_keep_a_worker_from_stopping(make_pi
     assert await asyncio.wait_for(pipeline.deliverer.drain(0.05), 5) == 1
     pipeline.server.connected = True
     assert (await pipeline.ledger.counts())["leased"] == 1
+
+
+async def test_what_this_worker_has_no_key_for_waits_until_one_with_the_key_comes(make_pipeline, event):
+    """A key that was removed too early, or a deploy under way: recorded as an attempt, tried again, nothing lost."""
+    locked = replace(room(), settings=None, locked=True, problem="sealed under master key 0123; BELLHOP_MASTER_KEYS")
+    pipeline = make_pipeline(locked)
+    await pipeline.send(event())
+    report = await pipeline.deliver()
+    assert report.counts == {"to be retried": 1}
+    assert (await pipeline.ledger.counts())["owed"] == 1
+    assert pipeline.carrier.carried == await pipeline.all_results() == []
+    await pipeline.destinations.save([App("checkout", {"ops-room": room()})])
+    await pipeline.hurry()
+    await pipeline.deliver()
+    (result,) = await pipeline.all_results()
+    assert (result["outcome"], result["attempts"]) == ("delivered", 2)
+    ((record,),) = [each.deliveries for each in await pipeline.records.find("e1", ["checkout"])]
+    assert (record.attempts[0]["reason"], record.attempts[0]["detail"]) == ("bad_settings", locked.problem)
+
+
+async def test_what_no_worker_has_a_key_for_fails_at_its_deadline_with_the_reason(make_pipeline, event):
+    """An alert of yesterday helps nobody; the result says which key was missing, and the destination is not blamed."""
+    locked = replace(room(), settings=None, locked=True, problem="sealed under master key 0123; BELLHOP_MASTER_KEYS")
+    pipeline = make_pipeline(locked, rules=DeliveryRules(firing_deadline_s=0.2))
+    await pipeline.send(event())
+    await pipeline.deliver()
+    (result,) = await pipeline.all_results()
+    assert (result["outcome"], result["reason"], result["detail"]) == ("failed", "bad_settings", locked.problem)
+    assert await pipeline.redis.hlen("t:troubles") == 0
+
+
+async def test_settings_that_were_altered_fail_with_the_reason_and_stop_nobody(make_pipeline, event):
+    """What waited for them is settled with what to do; the destination beside them is delivered to."""
+    pipeline = make_pipeline(room(), room("second"))
+    await pipeline.send(event())
+    altered = replace(room(), settings=None, problem=str(Altered()))
+    await pipeline.destinations.save([App("checkout", {"ops-room": altered, "second": room("second")})])
+    await pipeline.deliver()
+    results = {each["destination"]: each for each in await pipeline.all_results()}
+    assert results["second"]["outcome"] == "delivered"
+    assert (results["ops-room"]["outcome"], results["ops-room"]["reason"]) == ("failed", "bad_settings")
+    assert results["ops-room"]["detail"] == "what is stored was altered or damaged; apply its settings again"

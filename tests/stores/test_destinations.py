@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import orjson
 import pytest
+from fakes.master_keys import KEYS, keys, name
 from pydantic import Field, SecretStr
 
 from worker.channels.channel import Channel, ChannelSettings
-from worker.errors import NotFound
+from worker.errors import BellhopError, InvalidSettings, NotFound
+from worker.keys import NO_KEYS
 from worker.messages import HttpPost
 from worker.models import App, Destination, OnAmbiguous
 from worker.stores.destinations import CHANGES_READ, RedisDestinations
 from worker.stores.memory_destinations import MemoryDestinations
+from worker.stores.rotation import Rotation
 
 
 class RoomSettings(ChannelSettings):
@@ -25,7 +29,7 @@ class RoomSettings(ChannelSettings):
 ROOM = Channel(
     name="room", label="Room", settings=RoomSettings, compose=lambda *_: HttpPost(url="https://x.example", label="x")
 )
-CHANNELS = {"room": ROOM}
+CHANNELS = {"room": ROOM, "lounge": replace(ROOM, name="lounge")}
 
 
 def app_of(name, *destinations: str, **settings):
@@ -62,7 +66,7 @@ def store(request):
     if request.param == "memory":
         return MemoryDestinations()
     client = request.getfixturevalue("redis" if request.param == "fake" else "real_redis")
-    return RedisDestinations(client, "bellhop", channels=CHANNELS)
+    return RedisDestinations(client, "bellhop", KEYS, channels=CHANNELS)
 
 
 async def test_what_is_saved_is_found_again_whole(store):
@@ -144,7 +148,7 @@ async def test_saving_nothing_is_no_change(store):
 @pytest.mark.parametrize("change", ["save", "enable", "delete"])
 async def test_another_processs_change_is_seen_by_the_next_lookup(redis, change):
     """A cache never outlives a change that another process made before the lookup."""
-    ours, theirs = (RedisDestinations(redis, "p", channels=CHANNELS) for _ in range(2))
+    ours, theirs = (RedisDestinations(redis, "p", KEYS, channels=CHANNELS) for _ in range(2))
     await ours.save([app_of("a", "one"), app_of("b", "one")])
     before = await ours.lookup(["a", "b"])
     if change == "save":
@@ -161,10 +165,10 @@ async def test_another_processs_change_is_seen_by_the_next_lookup(redis, change)
 
 async def test_a_cached_lookup_costs_one_round_trip_and_a_missing_one_two(redis):
     """The hot path asks once for changes, and once more, for all of them together, where apps are not cached."""
-    await RedisDestinations(redis, "p", channels=CHANNELS).save([app_of(f"a{i}", "one") for i in range(300)])
+    await RedisDestinations(redis, "p", KEYS, channels=CHANNELS).save([app_of(f"a{i}", "one") for i in range(300)])
     names = [f"a{i}" for i in range(300)] + ["nobody"]
     counting = Counting(redis)
-    store = RedisDestinations(counting, "p", channels=CHANNELS)
+    store = RedisDestinations(counting, "p", KEYS, channels=CHANNELS)
     assert len(await store.lookup(names)) == 300
     assert counting.round_trips == 2
     counting.round_trips = 0
@@ -187,7 +191,7 @@ async def test_a_change_of_many_apps_is_told_whole_and_costs_later_lookups_littl
 @pytest.mark.parametrize("how", ["deleted", "trimmed", "flooded", "flushed"])
 async def test_where_changes_were_missed_the_cache_begins_anew(redis, how):
     """A change stream that lost the entry we know makes us read everything again."""
-    ours, theirs = (RedisDestinations(redis, "p", channels=CHANNELS) for _ in range(2))
+    ours, theirs = (RedisDestinations(redis, "p", KEYS, channels=CHANNELS) for _ in range(2))
     await ours.save([app_of("a", "one")])
     await ours.lookup(["a"])
     if how == "flooded":
@@ -208,7 +212,7 @@ async def test_where_changes_were_missed_the_cache_begins_anew(redis, how):
 
 async def test_the_first_change_ever_is_seen(redis):
     """A cache that was filled while there was no change stream learns of the first entry."""
-    ours, theirs = (RedisDestinations(redis, "p", channels=CHANNELS) for _ in range(2))
+    ours, theirs = (RedisDestinations(redis, "p", KEYS, channels=CHANNELS) for _ in range(2))
     assert await ours.lookup(["a"]) == {}
     await theirs.save([app_of("a", "one")])
     assert "a" in await ours.lookup(["a"])
@@ -216,7 +220,7 @@ async def test_the_first_change_ever_is_seen(redis):
 
 async def test_the_cache_is_bounded_and_answers_beyond_its_bound(redis):
     """More apps than the cache holds are all found, and the cache stays as small as it was told."""
-    store = RedisDestinations(redis, "p", channels=CHANNELS, cached_apps=10)
+    store = RedisDestinations(redis, "p", KEYS, channels=CHANNELS, cached_apps=10)
     await store.save([app_of(f"a{i}", "one") for i in range(30)])
     assert len(await store.lookup([f"a{i}" for i in range(30)])) == 30
     assert len(store._cache) == 10
@@ -230,32 +234,136 @@ async def test_the_cache_is_bounded_and_answers_beyond_its_bound(redis):
     [
         (b"{", "damaged"),
         (b"[]", "damaged"),
-        (b'{"v": 1}', "damaged"),
-        ({"v": 2}, "another version"),
+        (b'{"v": 2}', "damaged"),
+        ({"v": 1}, "another version"),
+        ({"v": 3}, "another version"),
         ({"channel": "telex"}, "'telex' is not one that this version knows"),
-        ({"settings": '{"room": "Ops"}'}, "settings.token: is required"),
-        ({"settings": '{"token": "s3cret-token", "tokn": "s3cret-token"}'}, "tokn: is not a setting of room; did you"),
-        ({"settings": "[]"}, "damaged"),
-        ({"settings": "nothing"}, "damaged"),
+        ({"channel": "lounge"}, "damaged"),
+        ({"settings": {"token": None, "room": "Elsewhere"}}, "damaged"),
+        ({"settings": {"token": "known"}}, "damaged"),
+        ({"settings": []}, "damaged"),
+        ({"settings": None}, "damaged"),
+        ({"sealed": []}, "damaged"),
+        ({"sealed": [[["token"], "AAAA"]]}, "damaged"),
+        ({"sealed": [[["token"], "no base64"]]}, "damaged"),
+        ({"sealed": [[["token"], None]]}, "damaged"),
+        ({"sealed": "nothing"}, "damaged"),
+        ({"sealed": 7}, "damaged"),
+        ({"rate_limit": "often"}, "damaged"),
         ({"on_ambiguous": "perhaps"}, "damaged"),
     ],
 )
 async def test_what_cannot_be_read_has_a_problem_and_harms_no_other(redis, stored, problem):
     """Unreadable settings are told in words without secrets, and the destination beside them works."""
-    store = RedisDestinations(redis, "p", channels=CHANNELS)
+    store = RedisDestinations(redis, "p", KEYS, channels=CHANNELS)
     await store.save([app_of("a", "bad", "good")])
     raw = orjson.loads(await redis.hget("p:app:a", "bad"))
     await redis.hset("p:app:a", "bad", stored if isinstance(stored, bytes) else orjson.dumps(raw | stored))
     found = (await store.lookup(["a"]))["a"].destinations
     assert found["bad"].settings is None
     assert problem in found["bad"].problem
+    assert not found["bad"].locked
     assert "s3cret" not in repr(found)
     assert found["good"].settings.token.get_secret_value() == "s3cret-token"
 
 
+class OlderSettings(RoomSettings):
+    """As another version had them."""
+
+    token: SecretStr | None = None
+    tokn: SecretStr | None = None
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        (OlderSettings(room="Ops"), "settings.token: is required"),
+        (OlderSettings(token="s3cret-token", tokn="s3cret-token"), "settings.tokn: is not a setting of room; did you"),
+    ],
+)
+async def test_settings_that_do_not_fit_this_version_are_told_by_their_field(redis, settings, problem):
+    """What another version saved with the right key may still lack a field, or have one too many."""
+    await RedisDestinations(redis, "p", KEYS).save([App("a", {"one": Destination("a", "one", "room", settings)})])
+    found = (await RedisDestinations(redis, "p", KEYS, channels=CHANNELS).lookup(["a"]))["a"].destinations["one"]
+    assert problem in found.problem
+    assert "s3cret" not in repr(found)
+
+
+async def test_no_secret_is_stored_and_what_is_none_can_be_read(redis):
+    """Redis has neither tokens nor keys; rooms and the like are there in words."""
+    store = RedisDestinations(redis, "p", KEYS, channels=CHANNELS)
+    await store.save([app_of("a", "one", room="Ops Room", headers={"X-Key": SecretStr("k3y-value")})])
+    kept = {key: await redis.hgetall(key) for key in [b"p:app:a"]}
+    text = repr((kept, await redis.smembers("p:master-keys"), await redis.xrange("p:settings-changes")))
+    assert "s3cret" not in text
+    assert "k3y-value" not in text
+    stored = orjson.loads(await redis.hget("p:app:a", "one"))
+    assert stored["settings"] == {"room": "Ops Room", "token": None, "headers": {"X-Key": None}}
+    assert await redis.smembers("p:master-keys") == {name(1).encode()}
+
+
+async def test_each_save_has_a_data_key_of_its_own(redis):
+    """The same settings saved twice share no text, and what was sealed before does not fit any more."""
+    store = RedisDestinations(redis, "p", KEYS, channels=CHANNELS)
+    saved = []
+    for _ in range(2):
+        await store.save([app_of("a", "one")])
+        saved.append(await redis.hgetall("p:app:a"))
+    assert all(saved[0][field] != saved[1][field] for field in saved[0])
+    await redis.hset("p:app:a", "one", saved[0][b"one"])
+    assert "damaged" in (await store.everything())["a"].destinations["one"].problem
+
+
+async def test_a_destination_whose_key_is_not_here_is_locked_and_found_once_it_is(redis):
+    """A removed key is named with its setting; nothing of this is cached, so that a rotation is seen."""
+    saved = app_of("a", "one")
+    await RedisDestinations(redis, "p", keys(1), channels=CHANNELS).save([saved])
+    other = RedisDestinations(redis, "p", keys(2), channels=CHANNELS)
+    for _ in range(2):
+        found = (await other.lookup(["a"]))["a"].destinations["one"]
+        assert (found.locked, found.settings, found.channel, found.enabled) == (True, None, "room", True)
+        assert name(1) in found.problem
+        assert "BELLHOP_MASTER_KEYS" in found.problem
+    await Rotation(redis, "p", keys(2, 1)).run(lambda *_: None)
+    assert await other.lookup(["a"]) == {"a": saved}
+
+
+async def test_the_field_of_the_data_key_is_no_destination(redis):
+    """It can neither be switched nor looked at, and a destination without it is damaged, not lost."""
+    store = RedisDestinations(redis, "p", KEYS, channels=CHANNELS)
+    await store.save([app_of("a", "one")])
+    with pytest.raises(NotFound, match="no destination :key"):
+        await store.set_enabled("a", ":key", enabled=False)
+    assert list((await store.lookup(["a"]))["a"].destinations) == ["one"]
+    for raw in (b"{", b"[]", b'{"v":2}', b'{"master":7}', b'{"master":"0123456789ab"}', b'{"master":"\\u001b[31m"}'):
+        await redis.hset("p:app:a", ":key", raw)
+        found = (await RedisDestinations(redis, "p", KEYS, channels=CHANNELS).everything())["a"].destinations["one"]
+        assert found.problem
+        assert "\u001b" not in found.problem
+    await redis.hdel("p:app:a", ":key")
+    found = (await RedisDestinations(redis, "p", KEYS, channels=CHANNELS).everything())["a"].destinations["one"]
+    assert "damaged" in found.problem
+
+
+async def test_without_a_key_nothing_is_saved(redis):
+    """Nothing is ever stored in clear text for want of a key."""
+    with pytest.raises(InvalidSettings, match="BELLHOP_MASTER_KEYS"):
+        await RedisDestinations(redis, "p", NO_KEYS, channels=CHANNELS).save([app_of("a", "one")])
+    assert await redis.keys() == []
+
+
+async def test_what_is_damaged_cannot_be_switched_and_says_so(redis):
+    """`enable` on something that is not even JSON is a sentence."""
+    store = RedisDestinations(redis, "p", KEYS, channels=CHANNELS)
+    await store.save([app_of("a", "one")])
+    await redis.hset("p:app:a", "one", b"{")
+    with pytest.raises(BellhopError, match="a/one: what is stored was altered or damaged"):
+        await store.set_enabled("a", "one", enabled=True)
+
+
 async def test_settings_that_cannot_be_read_can_be_switched_off(redis):
     """Switching off touches nothing else, not even what this version cannot read."""
-    store = RedisDestinations(redis, "p", channels=CHANNELS)
+    store = RedisDestinations(redis, "p", KEYS, channels=CHANNELS)
     await store.save([app_of("a", "one")])
     raw = orjson.loads(await redis.hget("p:app:a", "one")) | {"v": 9, "new": [1]}
     await redis.hset("p:app:a", "one", orjson.dumps(raw))
@@ -265,7 +373,7 @@ async def test_settings_that_cannot_be_read_can_be_switched_off(redis):
 
 async def test_switching_at_the_same_time_loses_neither(real_redis):
     """Two writers to one app do not undo each other's change."""
-    stores = [RedisDestinations(real_redis, "p", channels=CHANNELS) for _ in range(6)]
+    stores = [RedisDestinations(real_redis, "p", KEYS, channels=CHANNELS) for _ in range(6)]
     await stores[0].save([app_of("a", *"abcdef")])
     switches = [store.set_enabled("a", name, enabled=False) for store, name in zip(stores, "abcdef", strict=True)]
     await asyncio.gather(*switches)
@@ -275,7 +383,7 @@ async def test_switching_at_the_same_time_loses_neither(real_redis):
 
 async def test_lookups_at_the_same_time_agree_with_the_last_change(real_redis):
     """However lookups and saves interleave, a lookup after the last save sees it."""
-    store, other = (RedisDestinations(real_redis, "p", channels=CHANNELS) for _ in range(2))
+    store, other = (RedisDestinations(real_redis, "p", KEYS, channels=CHANNELS) for _ in range(2))
     for i in range(20):
         await asyncio.gather(
             *(store.lookup(["a"]) for _ in range(5)), other.save([app_of("a", f"d{i}")]), store.lookup(["a"])

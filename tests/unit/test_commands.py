@@ -6,6 +6,8 @@ import json
 import time
 
 import pytest
+from fakes.master_keys import KEYS
+from fakes.master_keys import text as text_of
 from fakes.pipeline import checkout, room
 from typer.testing import CliRunner
 
@@ -22,10 +24,11 @@ async def _shell(monkeypatch, tmp_path, redis_server):
     """An empty Redis with one app, an empty folder, and settings read anew."""
     client = async_redis(redis_server.url)
     await client.flushall()
-    await RedisDestinations(client, "bellhop").save([checkout(room(), room("second", enabled=False))])
+    await RedisDestinations(client, "bellhop", KEYS).save([checkout(room(), room("second", enabled=False))])
     await client.aclose()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BELLHOP_REDIS_URL", redis_server.url)
+    monkeypatch.setenv("BELLHOP_MASTER_KEYS", text_of(1))
     settings.cache_clear()
     yield
     settings.cache_clear()

@@ -9,11 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [
-    {"errors", "models", "messages", "cancelling", "launching", "open_files"},
+    {"errors", "models", "messages", "cancelling", "launching", "open_files", "keys"},
     {"retry", "rates"},
     {"channels", "events", "record"},
     {"attempt", "settings_fields", "settings_tree", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
-    {"transports", "stores", "redis_process", "embedded_redis"},
+    {"transports", "stores", "redis_process", "embedded_redis", "key_file", "unlocking"},
     {
         "results",
         "routes",

@@ -59,7 +59,7 @@ def test_variables_and_the_env_file_are_read(monkeypatch, tmp_path):
 def test_lists_are_separated_by_commas(monkeypatch):
     """Address ranges and keys are read from one variable each."""
     monkeypatch.setenv("BELLHOP_ALLOWED_ADDRESSES", "10.1.0.0/16, 127.0.0.1,")
-    monkeypatch.setenv("BELLHOP_MASTER_KEYS", "new,old")
+    monkeypatch.setenv("BELLHOP_MASTER_KEYS", "new,\nold\n")
     settings = read_settings()
     assert settings.allowed_addresses == (ip_network("10.1.0.0/16"), ip_network("127.0.0.1/32"))
     assert [key.get_secret_value() for key in settings.master_keys] == ["new", "old"]
@@ -103,6 +103,15 @@ def test_every_wrong_variable_is_named_and_no_value_of_a_secret(monkeypatch):
         read_settings()
     named = [problem.partition(":")[0] for problem in caught.value.problems]
     assert named == ["BELLHOP_ALLOWED_ADDRESSES", "BELLHOP_BATCH", "BELLHOP_LOG_LEVEL"]
+
+
+@pytest.mark.parametrize("content", ["", "\n", " , "])
+def test_a_file_of_keys_that_holds_none_is_told(monkeypatch, tmp_path, content):
+    """Taken for unset it would have a key generated, and nobody would know why nothing can be read."""
+    (tmp_path / "keys").write_text(content)
+    monkeypatch.setenv("BELLHOP_MASTER_KEYS_FILE", str(tmp_path / "keys"))
+    with pytest.raises(InvalidSettings, match=r"BELLHOP_MASTER_KEYS: .*holds no key; `bellhop keys generate`"):
+        read_settings()
 
 
 def test_likely_spelling_mistakes_are_found(monkeypatch):

@@ -13,6 +13,7 @@ from config.settings import settings
 from worker.channels.wording import clock
 from worker.commands.output import Exit, coloured, connected, print_json, print_line, print_table, run
 from worker.errors import NotFound
+from worker.keys import NO_KEYS
 from worker.models import Event
 from worker.stores.destinations import RedisDestinations
 from worker.stores.records import DeliveryRecord, EventRecord, Records
@@ -101,7 +102,7 @@ def watch(
 async def find(redis: Redis, event: str, app_name: str | None) -> list[EventRecord]:
     """The records that `event` means: `app/id`, or an id of whichever app; NotFound where there is none."""
     records = Records(redis, settings().prefix)
-    known = await RedisDestinations(redis, settings().prefix).names()
+    known = await RedisDestinations(redis, settings().prefix, NO_KEYS).names()
     found = await records.find(event, [app_name] if app_name else known)
     owner, slash, event_id = event.partition("/")
     if not found and slash:

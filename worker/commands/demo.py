@@ -32,6 +32,7 @@ from worker.stores.connection import async_redis
 from worker.stores.destinations import RedisDestinations
 from worker.stores.records import Records
 from worker.supervisor import Command, Supervisor
+from worker.unlocking import opened_keys
 
 WAIT_S: Final = 60.0
 """How long results may take; on a calm machine they come within a second."""
@@ -134,13 +135,18 @@ class Show:
     async def _apply(self, redis: Redis, sandbox: Sandbox) -> None:
         wanted = sample.destinations(sandbox.url, sandbox.smtp_port, sandbox.nsca_port)
         text = orjson.dumps({"apps": {sample.APP: {"destinations": wanted}}}).decode()
-        await RedisDestinations(redis, self._prefix).save(read_apps(text, {}).values())
+        keys = await opened_keys(settings().model_copy(update={"state_dir": self._folder}), redis)
+        await RedisDestinations(redis, self._prefix, keys).save(read_apps(text, {}).values())
 
     @asynccontextmanager
     async def _workers(self, progress: Progress, flower_port: int) -> AsyncIterator[Supervisor]:
         step = progress.add_task("starting a worker and Flower", total=1)
         # The sandbox is on the loopback, which destinations may not reach unless an operator says so.
-        env = {"BELLHOP_REDIS_URL": self._url, "BELLHOP_ALLOWED_ADDRESSES": "127.0.0.0/8"}
+        env = {
+            "BELLHOP_REDIS_URL": self._url,
+            "BELLHOP_STATE_DIR": str(self._folder),
+            "BELLHOP_ALLOWED_ADDRESSES": "127.0.0.0/8",
+        }
         flower = flower_command(flower_port, FLOWER_UNAUTHENTICATED_API="true", **env)
         commands = [_logged(worker_command(0, **env), self._folder), _logged(flower, self._folder)]
         supervisor = Supervisor(commands, say=lambda text: self._console.print(Text(text, "yellow")))

@@ -22,6 +22,7 @@ from worker.embedded_redis import redis_url
 from worker.errors import BellhopError, Unavailable
 from worker.stores.connection import async_redis, unavailable
 from worker.stores.destinations import Destinations, RedisDestinations
+from worker.unlocking import opened_keys
 
 
 class Exit(IntEnum):
@@ -103,6 +104,7 @@ async def connected() -> AsyncIterator[Redis]:
 
 @asynccontextmanager
 async def stored_destinations() -> AsyncIterator[Destinations]:
-    """The store of destinations on that Redis."""
+    """The store of destinations on that Redis, with the master keys that open it."""
     async with connected() as client:
-        yield RedisDestinations(client, settings().prefix)
+        keys = await opened_keys(settings(), client)
+        yield RedisDestinations(client, settings().prefix, keys)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import Annotated
 
 import typer
+from redis.exceptions import RedisError
 
 from config.settings import settings
 from worker.commands.output import Exit, fail, print_line
 from worker.embedded_redis import EmbeddedRedis, redis_url
 from worker.errors import BellhopError, Unavailable
-from worker.stores.connection import shown_address
+from worker.stores.connection import async_redis, shown_address
 from worker.supervisor import Command, Supervisor, script
+from worker.unlocking import opened_keys
 
 Processes = Annotated[int, typer.Option(min=1, max=64, help="Worker processes; one per processor core is plenty.")]
 
@@ -42,6 +45,7 @@ def worker(
         fail(problem, Exit.UNAVAILABLE)
     except BellhopError as problem:
         fail(problem, Exit.USAGE)
+    _refuse_other_keys(url)
     if processes == 1:
         command = worker_command(BELLHOP_REDIS_URL=url)
         os.execve(command.argv[0], list(command.argv), {**os.environ, **command.env})  # noqa: S606 - our own script
@@ -60,6 +64,7 @@ def up(
     except BellhopError as problem:
         fail(problem, Exit.UNAVAILABLE)
     try:
+        _refuse_other_keys(url)
         commands = [worker_command(n + 1, BELLHOP_REDIS_URL=url) for n in range(processes)]
         if flower_port:
             commands.append(flower_command(flower_port, BELLHOP_REDIS_URL=url))
@@ -70,6 +75,23 @@ def up(
     finally:
         if embedded:
             embedded.stop()
+
+
+def _refuse_other_keys(url: str) -> None:
+    """A worker would refuse them by itself, and be started again and again."""
+    try:
+        asyncio.run(_checked(url))
+    except BellhopError as problem:
+        fail(problem, Exit.USAGE)
+
+
+async def _checked(url: str) -> None:
+    redis = async_redis(url)
+    try:
+        with suppress(RedisError, OSError):  # workers wait for it
+            await opened_keys(settings(), redis)
+    finally:
+        await redis.aclose()
 
 
 async def _keep(commands: list[Command]) -> None:

@@ -18,6 +18,7 @@ from config.settings import settings
 from worker.commands.output import Exit, coloured, connected, fail, print_json, print_line, print_table, run
 from worker.errors import BellhopError, InvalidEvent
 from worker.events import parse_event
+from worker.keys import NO_KEYS
 from worker.models import Severity, Status
 from worker.stores.destinations import RedisDestinations
 from worker.stores.records import Records
@@ -100,7 +101,7 @@ def _check(event: dict[str, Any], place: str) -> None:
 
 async def _send(redis: Redis, events: list[dict[str, Any]], wait: float) -> list[dict[str, Any]]:
     prefix = settings().prefix
-    apps = await RedisDestinations(redis, prefix).lookup({event["app"] for event in events})
+    apps = await RedisDestinations(redis, prefix, NO_KEYS).lookup({event["app"] for event in events})
     unknown = sorted({event["app"] for event in events} - apps.keys())
     if unknown:
         raise BellhopError(f"app {unknown[0]} is not configured; set it up with `bellhop apps apply`")

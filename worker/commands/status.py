@@ -10,7 +10,9 @@ from redis.asyncio import Redis
 from rich.text import Text
 
 from config.settings import misspelt, settings
+from worker.commands.key_findings import key_findings, readable_keys
 from worker.commands.output import Exit, connected, print_json, print_table, run
+from worker.keys import NO_KEYS
 from worker.publisher import QUEUES
 from worker.stores.destinations import RedisDestinations
 from worker.stores.events import EventStream
@@ -46,7 +48,7 @@ async def gather(redis: Redis) -> dict[str, Any]:
         "kept_bytes": await Records(redis, prefix).weights(),
         "in_trouble": len(await Troubles(redis, prefix).all()),
         "redis_memory_bytes": int(memory["used_memory"]),
-        "apps": len(await RedisDestinations(redis, prefix).names()),
+        "apps": len(await RedisDestinations(redis, prefix, NO_KEYS).names()),
     }
 
 
@@ -119,6 +121,7 @@ async def examine(redis: Redis) -> list[Finding]:
     info = await redis.info()
     config = await _config(redis)
     found = [check(info, config) for check in (_version, _persistence, _eviction, _room)]
+    found += [Finding(*each) for each in await key_findings(redis)]
     return [*found, await _workers(redis), *await _destinations(redis), *await _troubles(redis)]
 
 
@@ -188,7 +191,7 @@ async def _troubles(redis: Redis) -> list[Finding]:
 
 
 async def _destinations(redis: Redis) -> list[Finding]:
-    apps = await RedisDestinations(redis, settings().prefix).everything()
+    apps = await RedisDestinations(redis, settings().prefix, readable_keys()).everything()
     every = [each for app in apps.values() for each in app.destinations.values()]
     broken = [Finding(f"{each.app}/{each.name}", "problem", each.problem) for each in every if each.problem]
     unverified = [

@@ -3,7 +3,7 @@
 | key | kind | content |
 |---|---|---|
 | `<prefix>:apps` | set | the names of the apps |
-| `<prefix>:app:<name>` | hash | destination -> JSON (`worker.stores.sealing`) |
+| `<prefix>:app:<name>` | hash | destination -> JSON, and the key that seals their secrets (`worker.stores.sealing`) |
 | `<prefix>:settings-changes` | stream, capped | `apps`: the names of the apps that changed, separated by spaces |
 """
 
@@ -20,9 +20,10 @@ from redis.exceptions import WatchError
 
 from worker.channels import CHANNELS
 from worker.channels.channel import Channel
-from worker.errors import NotFound
+from worker.errors import Altered, BellhopError, NotFound
+from worker.keys import MasterKeys
 from worker.models import App
-from worker.stores.sealing import from_stored, to_stored, with_enabled
+from worker.stores.sealing import KEY_FIELD, sealed_app, unsealed_app, with_enabled
 
 CACHED_APPS = 120_000
 """Some 5 KB each, of those that have had events."""
@@ -64,6 +65,7 @@ class RedisDestinations:
         self,
         redis: Redis,
         prefix: str,
+        keys: MasterKeys,
         *,
         channels: Mapping[str, Channel] = CHANNELS,
         cached_apps: int = CACHED_APPS,
@@ -71,6 +73,8 @@ class RedisDestinations:
     ) -> None:
         # Any: redis-py types every answer as bytes or str, whatever decode_responses says.
         self._redis: Any = redis
+        self._keys = keys
+        self._in_use = f"{prefix}:master-keys"
         self._names = f"{prefix}:apps"
         self._app = f"{prefix}:app:"
         self._changes = f"{prefix}:settings-changes"
@@ -96,26 +100,27 @@ class RedisDestinations:
             if missing:
                 self._cache |= await self._read(missing)
             found = {name: app for name in wanted if (app := self._cache[name]) is not None}
+            self._forget_locked(missing)
             self._make_room()
         return found
 
     async def save(self, apps: Iterable[App], removed: Iterable[str] = ()) -> None:
         """Put these apps' destinations in the place of what they had, and delete those removed: all or nothing."""
-        saved, gone = list(apps), list(removed)
+        saved, gone = [(app, sealed_app(app, self._keys)) for app in apps], list(removed)
         if not saved and not gone:
             return
         async with self._redis.pipeline(transaction=True) as pipe:
             for name in gone:
                 self._remove(pipe, name)
-            for app in saved:
+            for app, fields in saved:
                 pipe.delete(self._app + app.name)
                 pipe.sadd(self._names, app.name)
-                if app.destinations:
-                    fields = {name: to_stored(destination) for name, destination in app.destinations.items()}
+                if fields:
                     pipe.hset(self._app + app.name, mapping=fields)
+                    pipe.sadd(self._in_use, self._keys.newest)
                     # New settings deserve a new try: what was paused or held back is not any more.
                     pipe.hdel(self._troubles, *(f"{app.name}/{name}" for name in app.destinations))
-            self._record(pipe, [*gone, *(app.name for app in saved)])
+            self._record(pipe, [*gone, *(app.name for app, _ in saved)])
             await pipe.execute()
 
     async def set_enabled(self, app: str, destination: str, *, enabled: bool) -> None:
@@ -125,10 +130,14 @@ class RedisDestinations:
             async with self._redis.pipeline(transaction=True) as pipe:
                 await pipe.watch(key)
                 raw = await pipe.hget(key, destination)
-                if raw is None:
+                if raw is None or destination == KEY_FIELD:
                     raise NotFound(f"app {app} has no destination {destination}")
+                try:
+                    changed = with_enabled(raw, enabled=enabled)
+                except ValueError:
+                    raise BellhopError(f"{app}/{destination}: {Altered()}") from None
                 pipe.multi()
-                pipe.hset(key, destination, with_enabled(raw, enabled=enabled))
+                pipe.hset(key, destination, changed)
                 if enabled:
                     pipe.hdel(self._troubles, f"{app}/{destination}")
                 self._record(pipe, [app])
@@ -182,11 +191,17 @@ class RedisDestinations:
                 pipe.hgetall(self._app + name)
             known, *hashes = await pipe.execute()
         read = zip(names, known, hashes, strict=True)
-        return {name: self._parsed(name, fields) if exists else None for name, exists, fields in read}
+        return {
+            name: unsealed_app(name, fields, self._keys, self._channels) if exists else None
+            for name, exists, fields in read
+        }
 
-    def _parsed(self, app: str, fields: Mapping[bytes, bytes]) -> App:
-        named = sorted((key.decode(), raw) for key, raw in fields.items())
-        return App(app, {name: from_stored(app, name, raw, self._channels) for name, raw in named})
+    def _forget_locked(self, names: Iterable[str]) -> None:
+        """A rotation of the master keys is announced to nobody, and may be what makes these readable."""
+        for name in names:
+            app = self._cache[name]
+            if app is not None and any(each.locked for each in app.destinations.values()):
+                del self._cache[name]
 
     def _make_room(self) -> None:
         """Those that were read first go; to keep count of every use would cost more than to read some again."""

@@ -1,88 +1,180 @@
-"""A destination as it is stored, and back. `seal` and `unseal` are the only place where secrets become storable."""
+"""An app's destinations as they are stored, and back: the only place where secrets become storable.
+
+Each save of an app makes a fresh data key, wraps it under the newest master key, and seals every secret with it::
+
+    :key       {"v": 2, "master": "<id>", "wrapped": "<base64>"}
+    ops-room   {"v": 2, "channel": "hipchat", "enabled": true, "settings": {"room": "Ops Room", "token": null},
+                "sealed": [[["token"], "<base64>"]], "rate_limit": "vendor", "on_ambiguous": "retry"}
+
+`enabled`, `rate_limit` and `on_ambiguous` are bound to nothing: what they can do is less than what the ledger can.
+"""
 
 from __future__ import annotations
 
+import base64
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from pydantic import ValidationError
 
 from worker.channels.channel import Channel, ChannelSettings
-from worker.models import Destination, OnAmbiguous
+from worker.errors import Altered, BellhopError, KeyMissing
+from worker.keys import ID_CHARS, KEY_BYTES, Cipher, MasterKeys
+from worker.models import App, Destination, OnAmbiguous
+from worker.rates import parse_rate
 from worker.settings_fields import settings_problems
-from worker.settings_tree import revealed, unfolded
+from worker.stores.sealed_settings import Place, resealed_settings, sealed_settings, whole_settings
 
-VERSION = 1
-
-
-def seal(app: str, destination: str, settings: ChannelSettings) -> str:
-    """`settings`, secrets and all, as the text that is stored for this destination of this app."""
-    del app, destination  # an encrypted form will be bound to both, so that it cannot be moved to another
-    return orjson.dumps(unfolded(settings, revealed)).decode()
-
-
-def unseal(app: str, destination: str, sealed: str) -> dict[str, Any]:
-    """The reverse of `seal`; ValueError where it is not what `seal` made."""
-    del app, destination
-    fields = orjson.loads(sealed)
-    if not isinstance(fields, dict):
-        raise ValueError("the stored settings are not a map")  # noqa: TRY004, a value from the store, not a caller's mistake
-    return fields
+VERSION: Final = 2
+KEY_FIELD: Final = ":key"
+"""Beside the destinations, whose names hold no colon: one HGETALL reads the key and what it seals as of one moment."""
+OTHER_VERSION: Final = "it was stored by another version of Bellhop; apply its settings again"
+MASTER: Final = re.compile(rf"[0-9a-f]{{{ID_CHARS}}}")
+MALFORMED: Final = (ValueError, LookupError, TypeError)
+"""Raised by what has not even the right form. Such an error may quote it: its text is never kept."""
 
 
-def to_stored(destination: Destination) -> bytes:
-    """The JSON that is stored for a destination whose settings can be read."""
+def sealed_app(app: App, keys: MasterKeys) -> dict[str, bytes]:
+    """The fields that are stored for an app whose settings can be read; none where it has no destinations."""
+    if not app.destinations:
+        return {}
+    key, cipher = _fresh_key(app.name, keys)
+    return {KEY_FIELD: key} | {name: _stored(each, cipher) for name, each in app.destinations.items()}
+
+
+def unsealed_app(name: str, fields: Mapping[bytes, bytes], keys: MasterKeys, channels: Mapping[str, Channel]) -> App:
+    """The app that `fields` store; a destination that cannot be read has no settings, and `problem` says why."""
+    cipher = _cipher(name, fields, keys)
+    return App(name, {key: _read(name, key, raw, channels, cipher) for key, raw in sorted(_named(fields))})
+
+
+def resealed_app(name: str, fields: Mapping[bytes, bytes], keys: MasterKeys) -> dict[str, bytes]:
+    """The same fields under a fresh data key and the newest master key.
+
+    Raises:
+        BellhopError: where not everything in them can be unsealed. Then they must stay as they are.
+    """
+    before = _cipher(name, fields, keys)
+    key, after = _fresh_key(name, keys)
+    return {KEY_FIELD: key} | {each: _resealed(name, each, raw, before, after) for each, raw in _named(fields)}
+
+
+def with_enabled(raw: bytes, *, enabled: bool) -> bytes:
+    """The stored JSON with another `enabled` and nothing else touched: its secrets stay sealed."""
+    return orjson.dumps(_map(raw) | {"enabled": enabled})
+
+
+def master_of(raw: bytes | None) -> str | None:
+    """The id of the master key that is needed for what is stored as KEY_FIELD; None where it names none."""
+    try:
+        master = _map(raw or b"")["master"]
+        return master if MASTER.fullmatch(master) else None
+    except MALFORMED:
+        return None
+
+
+def _named(fields: Mapping[bytes, bytes]) -> list[tuple[str, bytes]]:
+    named = [(key.decode("utf-8", "replace"), raw) for key, raw in fields.items()]
+    return [(name, raw) for name, raw in named if name != KEY_FIELD]
+
+
+def _fresh_key(app: str, keys: MasterKeys) -> tuple[bytes, Cipher]:
+    """A new data key: as it is stored, and what seals with it."""
+    data_key = os.urandom(KEY_BYTES)
+    wrapped = base64.b64encode(keys.wrap(data_key, app)).decode()
+    return orjson.dumps({"v": VERSION, "master": keys.newest, "wrapped": wrapped}), Cipher(data_key)
+
+
+def _cipher(app: str, fields: Mapping[bytes, bytes], keys: MasterKeys) -> Cipher | BellhopError:
+    """What unseals an app's secrets, or why nothing does: each destination that needs it will say so."""
+    raw = fields.get(KEY_FIELD.encode(), b"")
+    master = master_of(raw)
+    try:
+        if master is None:
+            raise Altered
+        return Cipher(keys.unwrap(base64.b64decode(_map(raw)["wrapped"], validate=True), master, app))
+    except BellhopError as problem:
+        return problem
+    except MALFORMED:
+        return Altered()
+
+
+def _stored(destination: Destination, cipher: Cipher) -> bytes:
+    place = Place(destination.app, destination.name, destination.channel)
+    readable, sealed = sealed_settings(destination.settings, cipher, place)
     stored = {
         "v": VERSION,
         "channel": destination.channel,
         "enabled": destination.enabled,
-        "settings": seal(destination.app, destination.name, destination.settings),
+        "settings": readable,
+        "sealed": sealed,
         "rate_limit": destination.rate_limit,
         "on_ambiguous": destination.on_ambiguous.value,
     }
     return orjson.dumps(stored)
 
 
-def with_enabled(raw: bytes, *, enabled: bool) -> bytes:
-    """The stored JSON with another `enabled` and nothing else touched: its settings stay sealed."""
-    return orjson.dumps(_map(raw) | {"enabled": enabled})
-
-
-def from_stored(app: str, name: str, raw: bytes, channels: Mapping[str, Channel]) -> Destination:
-    """The destination that `raw` stores; one that cannot be read has no settings, and `problem` says why."""
+def _read(
+    app: str, name: str, raw: bytes, channels: Mapping[str, Channel], cipher: Cipher | BellhopError
+) -> Destination:
     unread = Destination(app, name, channel="", settings=None)
     try:
         stored = _map(raw)
         unread = replace(unread, channel=str(stored["channel"]), enabled=stored["enabled"] is True)
-        if stored["v"] != VERSION:
-            return replace(unread, problem="it was stored by another version of Bellhop; apply its settings again")
-        channel = channels.get(unread.channel)
-        if channel is None:
-            return replace(unread, problem=f"its channel {unread.channel!r} is not one that this version knows")
-        return replace(
-            unread,
-            settings=_settings(channel, unseal(app, name, stored["settings"])),
-            rate_limit=str(stored["rate_limit"]),
-            on_ambiguous=OnAmbiguous(stored["on_ambiguous"]),
-        )
-    except _SettingsError as problem:
+        return replace(unread, **_readable(unread, stored, channels, cipher))
+    except KeyMissing as problem:
+        return replace(unread, problem=str(problem), locked=True)
+    except BellhopError as problem:
         return replace(unread, problem=str(problem))
-    except (ValueError, KeyError, TypeError):
-        # orjson's error quotes nothing, a KeyError or ValueError may: so none of their texts is kept.
-        return replace(unread, problem="what is stored is damaged; apply its settings again")
+    except MALFORMED:
+        return replace(unread, problem=str(Altered()))
 
 
-class _SettingsError(Exception):
-    """Its text may be shown."""
+def _readable(
+    unread: Destination, stored: dict[str, Any], channels: Mapping[str, Channel], cipher: Cipher | BellhopError
+) -> dict[str, Any]:
+    """What can be said of a destination only once its secrets are unsealed and its settings are checked."""
+    if stored["v"] != VERSION:
+        raise BellhopError(OTHER_VERSION)
+    channel = channels.get(unread.channel)
+    if channel is None:
+        raise BellhopError(f"its channel {unread.channel!r} is not one that this version knows")
+    if isinstance(cipher, BellhopError):
+        raise cipher
+    place = Place(unread.app, unread.name, unread.channel)
+    fields = whole_settings(stored["settings"], stored["sealed"], cipher, place)
+    rate_limit = str(stored["rate_limit"])
+    parse_rate(rate_limit)
+    return {
+        "settings": _settings(channel, fields),
+        "rate_limit": rate_limit,
+        "on_ambiguous": OnAmbiguous(stored["on_ambiguous"]),
+    }
 
 
 def _settings(channel: Channel, fields: dict[str, Any]) -> ChannelSettings:
     try:
         return channel.settings.model_validate(fields)
     except ValidationError as error:
-        raise _SettingsError("; ".join(settings_problems(error, channel, fields, "settings"))) from None
+        raise BellhopError("; ".join(settings_problems(error, channel, fields, "settings"))) from None
+
+
+def _resealed(app: str, name: str, raw: bytes, before: Cipher | BellhopError, after: Cipher) -> bytes:
+    try:
+        stored = _map(raw)
+        if stored["v"] != VERSION:
+            raise BellhopError(OTHER_VERSION)
+        if isinstance(before, BellhopError):
+            raise before
+        place = Place(app, name, str(stored["channel"]))
+        sealed = resealed_settings(stored["settings"], stored["sealed"], (before, after), place)
+    except MALFORMED:
+        raise Altered from None
+    return orjson.dumps(stored | {"sealed": sealed})
 
 
 def _map(raw: bytes) -> dict[str, Any]:
