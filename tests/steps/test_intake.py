@@ -116,6 +116,18 @@ async def test_a_deleted_group_is_made_again_from_the_beginning(redis):
     assert len(published) == 1
 
 
+async def test_a_worker_that_waits_is_seen(redis_server):
+    """Before the first event comes, on every version of Redis: operators and health checks look for it."""
+    client = async_redis(redis_server.url)
+    stream = EventStream(client, "seen", "me")
+    try:
+        await client.delete("seen:events")
+        assert await stream.reclaim(10, 60_000) == []
+        assert [row["name"] for row in await stream.consumers()] == ["me"]
+    finally:
+        await client.aclose()
+
+
 async def test_intake_waits_while_the_queues_are_long(redis):
     """The backlog stays in the stream: nothing is read while there is no room."""
     room, handed_on = asyncio.Event(), asyncio.Event()

@@ -64,6 +64,7 @@ class EventStream:
             _, found, *_ = await self._redis.xautoclaim(
                 self._key, GROUP, self._consumer, min_idle_time=idle_ms, start_id="0-0", count=at_most
             )
+            await self._join()
         except ResponseError as error:
             await self._repair(error)
             return []
@@ -153,6 +154,11 @@ class EventStream:
         except ResponseError as busy:
             if "BUSYGROUP" not in str(busy):
                 raise
+        await self._join()
+
+    async def _join(self) -> None:
+        """Be seen by `consumers`. Before Redis 7.2 a read that waits makes no consumer, and an idle worker had none."""
+        await self._redis.xgroup_createconsumer(self._key, GROUP, self._consumer)
 
 
 def _is_entry(text: str) -> bool:
