@@ -178,7 +178,7 @@ async def test_a_cached_lookup_costs_one_round_trip_and_a_missing_one_two(redis)
 
 async def test_a_change_of_many_apps_is_told_whole_and_costs_later_lookups_little(redis):
     """Every one of them is read anew, and the entry that each later lookup reads again names one app only."""
-    ours, theirs = (RedisDestinations(redis, "p", channels=CHANNELS) for _ in range(2))
+    ours, theirs = (RedisDestinations(redis, "p", KEYS, channels=CHANNELS) for _ in range(2))
     names = [f"a{i}" for i in range(300)]
     await ours.save([app_of(name, "one") for name in names])
     await ours.lookup(names)
