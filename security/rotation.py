@@ -35,7 +35,7 @@ from worker.stores.sealing import KEY_FIELD, master_of
 DESTINATIONS: Final = 10_000
 LEAST_APPS: Final = 100
 """Fewer are sealed anew before anybody could kill that in the middle."""
-PER_S: Final = 100
+PER_S: Final = 200
 """Events; each goes to three destinations."""
 TRIES: Final = 8
 AT_ONCE: Final = 500
@@ -55,10 +55,10 @@ class Keys:
         """A process that has this one and no other."""
         return MasterKeys([read_key(self.texts[number])])
 
-    def setting(self, *numbers: int) -> dict[str, str]:
+    def setting(self, *numbers: int) -> str:
         """BELLHOP_MASTER_KEYS with these; all where none is named."""
         chosen = numbers or range(len(self.texts) - 1, -1, -1)
-        return {"BELLHOP_MASTER_KEYS": ",".join(self.texts[number] for number in chosen)}
+        return ",".join(self.texts[number] for number in chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def measure(scale: float, say: Say) -> list[Row]:
 def _found(trial: Trial) -> Found:
     keys = Keys([new_key() for _ in range(TRIES + 2)])
     many = trial.count(DESTINATIONS // len(CHANNELS) + 1, LEAST_APPS)
-    with Cluster(trial, workers=1, apps=lambda _: {}, **keys.setting()) as cluster:
+    with Cluster(trial, workers=1, apps=lambda _: {}, BELLHOP_MASTER_KEYS=keys.setting()) as cluster:
         names = [f"app-{number:05}" for number in range(many)]
         trial.say(f"saving {many * len(CHANNELS):,} destinations")
         asyncio.run(_save(cluster, names, keys.only(0)))
@@ -96,9 +96,9 @@ def _found(trial: Trial) -> Found:
         until(lambda: cluster.vendor.count() > PER_S, 30, "deliveries")
         number, killed_at = _killed(cluster, keys, names)
         resumed = _rotated(cluster, keys, number)
-        began = time.time()
         whole = _rotated(cluster, keys, number + 1)
-        meanwhile = sum(began <= at <= time.time() for _, at in producer.acknowledged)
+        since = time.time() - whole["seconds"]
+        meanwhile = sum(since <= at for _, at in producer.acknowledged)
         _replace_worker(cluster, keys.setting(number + 1))
         tally, settled = _finished(cluster, producer)
         needed, unreadable = asyncio.run(_left(cluster, keys.only(number + 1)))
@@ -149,7 +149,7 @@ def _killed(cluster: Cluster, keys: Keys, names: Sequence[str]) -> tuple[int, in
     for number in range(1, TRIES + 1):
         cluster.trial.say("killing a rotation in the middle")
         process = _rotation(cluster, keys, number)
-        _wait_for_the_first(cluster, process, names[0], keys.id(number))
+        _wait_for(cluster, process, names[len(names) // 3], keys.id(number))
         process.kill()
         done = asyncio.run(_needed(cluster))[keys.id(number)]
         if 0 < done < len(names):
@@ -157,15 +157,16 @@ def _killed(cluster: Cluster, keys: Keys, names: Sequence[str]) -> tuple[int, in
     raise AssertionError(f"each of {TRIES} rotations had ended before it could be killed")
 
 
-def _wait_for_the_first(cluster: Cluster, process: Process, app: str, master: str) -> None:
-    """Without a pause: what comes next takes milliseconds."""
+def _wait_for(cluster: Cluster, process: Process, app: str, master: str) -> None:
+    """Until this app is sealed anew. Without a pause: what comes next takes milliseconds."""
     while process.running and master_of(cluster.client.hget(f"bellhop:app:{app}", KEY_FIELD)) != master:
         pass
 
 
 def _rotation(cluster: Cluster, keys: Keys, number: int) -> Process:
     """Begin to rotate from the key before it to key `number`."""
-    return cluster.start("bellhop", "keys", "rotate", "--json", **keys.setting(number, number - 1))
+    setting = keys.setting(number, number - 1)
+    return cluster.start("bellhop", "keys", "rotate", "--json", BELLHOP_MASTER_KEYS=setting)
 
 
 def _rotated(cluster: Cluster, keys: Keys, number: int) -> dict[str, Any]:
@@ -178,11 +179,11 @@ def _rotated(cluster: Cluster, keys: Keys, number: int) -> dict[str, Any]:
     return told
 
 
-def _replace_worker(cluster: Cluster, setting: Mapping[str, str]) -> None:
+def _replace_worker(cluster: Cluster, setting: str) -> None:
     """The old keys are gone: a worker with the newest alone takes over while alerts keep coming."""
     old = cluster.workers.pop()
     cluster.trial.say("a worker with the newest key alone takes over")
-    cluster.wait_ready(cluster.start_worker(**setting))
+    cluster.wait_ready(cluster.start_worker(BELLHOP_MASTER_KEYS=setting))
     old.terminate()
     if old.wait(60) != 0:
         raise AssertionError(f"the worker with all keys did not end well: {old.last_words()}")

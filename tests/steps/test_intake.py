@@ -8,6 +8,7 @@ import pytest
 from fakeredis import FakeAsyncRedis
 
 from worker.intake import Intake
+from worker.stores.connection import async_redis
 from worker.stores.events import REMEMBERED, EventStream
 from worker.stores.records import Records
 
