@@ -155,7 +155,7 @@ RULES = DeliveryRules()
 
 def stages(batch: Batch) -> Iterator[Stage]:
     """The stages of a HipChat delivery, in order."""
-    looked_up = destinations(batch.apps)
+    looked_up = destinations(StillRedis(batch.apps))
     names = [event.app for event in batch.events]
     pairs = list(zip(batch.deliveries, batch.found, strict=True))
     yield Stage("parse and check", lambda: [parsed(raw) for raw in batch.raws])
@@ -183,7 +183,8 @@ def told(event: Event) -> object:
 
 def beside(batch: Batch) -> Iterator[Stage]:
     """What is not in the sum: an app that is looked up for the first time, and the other channels."""
-    yield Stage("look an app up, afresh", lambda: finished(destinations(batch.apps).lookup(batch.apps)))
+    still = StillRedis(batch.apps)
+    yield Stage("look an app up, afresh", lambda: finished(destinations(still).lookup(batch.apps)))
     notices = [notice_of(each, None) for each in batch.deliveries]
     for name, (raw, reply) in OTHERS.items():
         channel = CHANNELS[name]
@@ -202,9 +203,9 @@ def judging(judge: Callable[[Reply, Any], object], reply: Reply, settings: Any) 
     return lambda: [judge(reply, settings) for _ in range(BATCH)]
 
 
-def destinations(apps: Mapping[str, App]) -> RedisDestinations:
+def destinations(still: StillRedis) -> RedisDestinations:
     """A store with an empty cache."""
-    return RedisDestinations(cast("Redis", StillRedis(apps)), load.PREFIX, load.KEYS)
+    return RedisDestinations(cast("Redis", still), load.PREFIX, load.KEYS)
 
 
 def finished(waiting: Any) -> object:

@@ -71,6 +71,7 @@ def test_generate_prints_a_key_and_keeps_none(tmp_path):
     first, second = (bellhop("keys", "generate").output.strip() for _ in range(2))
     assert len(read_key(first)) == len(read_key(second)) == 32
     assert first != second
+    assert len(read_key(json.loads(bellhop("keys", "generate", "--json").output)["key"])) == 32
     assert list(tmp_path.iterdir()) == []
 
 

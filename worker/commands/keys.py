@@ -27,9 +27,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
-def generate() -> None:
+def generate(as_json: AsJson = False) -> None:
     """Print a new master key. It is kept nowhere: put it in front of BELLHOP_MASTER_KEYS, and into your backup."""
-    print_line(new_key())
+    if as_json:
+        print_json({"key": new_key()})
+    else:
+        print_line(new_key())
 
 
 @app.command("list")

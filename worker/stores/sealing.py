@@ -15,7 +15,6 @@ import base64
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -121,39 +120,34 @@ def _stored(destination: Destination, cipher: Cipher) -> bytes:
 def _read(
     app: str, name: str, raw: bytes, channels: Mapping[str, Channel], cipher: Cipher | BellhopError
 ) -> Destination:
-    unread = Destination(app, name, channel="", settings=None)
+    channel, enabled = "", True
     try:
         stored = _map(raw)
-        unread = replace(unread, channel=str(stored["channel"]), enabled=stored["enabled"] is True)
-        return replace(unread, **_readable(unread, stored, channels, cipher))
+        channel, enabled = str(stored["channel"]), stored["enabled"] is True
+        return _whole(Place(app, name, channel), stored, channels, cipher)
     except KeyMissing as problem:
-        return replace(unread, problem=str(problem), locked=True)
+        return Destination(app, name, channel, None, enabled, problem=str(problem), locked=True)
     except BellhopError as problem:
-        return replace(unread, problem=str(problem))
+        return Destination(app, name, channel, None, enabled, problem=str(problem))
     except MALFORMED:
-        return replace(unread, problem=str(Altered()))
+        return Destination(app, name, channel, None, enabled, problem=str(Altered()))
 
 
-def _readable(
-    unread: Destination, stored: dict[str, Any], channels: Mapping[str, Channel], cipher: Cipher | BellhopError
-) -> dict[str, Any]:
-    """What can be said of a destination only once its secrets are unsealed and its settings are checked."""
+def _whole(
+    place: Place, stored: dict[str, Any], channels: Mapping[str, Channel], cipher: Cipher | BellhopError
+) -> Destination:
+    """The destination; BellhopError or one of MALFORMED where it cannot be read."""
     if stored["v"] != VERSION:
         raise BellhopError(OTHER_VERSION)
-    channel = channels.get(unread.channel)
+    channel = channels.get(place.channel)
     if channel is None:
-        raise BellhopError(f"its channel {unread.channel!r} is not one that this version knows")
+        raise BellhopError(f"its channel {place.channel!r} is not one that this version knows")
     if isinstance(cipher, BellhopError):
         raise cipher
-    place = Place(unread.app, unread.name, unread.channel)
-    fields = whole_settings(stored["settings"], stored["sealed"], cipher, place)
+    settings = _settings(channel, whole_settings(stored["settings"], stored["sealed"], cipher, place))
     rate_limit = str(stored["rate_limit"])
     parse_rate(rate_limit)
-    return {
-        "settings": _settings(channel, fields),
-        "rate_limit": rate_limit,
-        "on_ambiguous": OnAmbiguous(stored["on_ambiguous"]),
-    }
+    return Destination(*place, settings, stored["enabled"] is True, rate_limit, OnAmbiguous(stored["on_ambiguous"]))
 
 
 def _settings(channel: Channel, fields: dict[str, Any]) -> ChannelSettings:
