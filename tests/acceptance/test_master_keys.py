@@ -61,10 +61,11 @@ def test_what_one_worker_cannot_read_another_delivers(another, vendors, tmp_path
     """A rolling deploy: what the worker without the key finds locked waits for one that has it."""
     before = another(BELLHOP_MASTER_KEYS=text(1), BELLHOP_RESULTS="attempts")
     after = Deployment(before.url, tmp_path, BELLHOP_MASTER_KEYS=text(2, 1))
-    before.apply({"others": {}})
+    hook = {"hook": webhook(vendors, "rolling")}
+    before.apply({"others": hook})
+    after.apply({"rolling": hook})
     with before.worker("old") as old:
         old.wait_for(READY)
-        after.apply({"rolling": {"hook": webhook(vendors, "rolling")}})
         before.send({"app": "rolling", "title": "In between"})
         first = until(lambda: before.results("rolling"), 20, "an attempt")[0]
         assert (first["outcome"], first["reason"]) == ("attempted", "bad_settings")
@@ -73,9 +74,5 @@ def test_what_one_worker_cannot_read_another_delivers(another, vendors, tmp_path
         with after.worker("new") as new:
             new.wait_for(READY)
             assert old.terminate() == 0
-            until(
-                lambda: before.results("rolling")[-1]["outcome"] == "delivered",
-                60,
-                lambda: str(before.results("rolling")),
-            )
+            until(lambda: before.results("rolling")[-1]["outcome"] == "delivered", 60, "the delivery")
     after.close()

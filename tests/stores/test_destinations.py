@@ -239,6 +239,8 @@ async def test_the_cache_is_bounded_and_answers_beyond_its_bound(redis):
         ({"v": 3}, "another version"),
         ({"channel": "telex"}, "'telex' is not one that this version knows"),
         ({"channel": "lounge"}, "damaged"),
+        ({"channel": "room other=x/y"}, "damaged"),
+        ({"channel": ["room"]}, "damaged"),
         ({"settings": {"token": None, "room": "Elsewhere"}}, "damaged"),
         ({"settings": {"token": "known"}}, "damaged"),
         ({"settings": []}, "damaged"),

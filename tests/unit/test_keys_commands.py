@@ -195,6 +195,9 @@ def test_rotate_refuses_to_lock_workers_out(with_keys, register):
     assert result.exit_code == 1
     assert result.output.startswith(f"1 of 2 workers do not have master key {name(2)} (host-7-abc): start them again")
     assert register("needed") == {name(1): 1}
+    applied = bellhop("apps", "apply", "-", stdin=OTHER)
+    assert (applied.exit_code, "1 of 2 workers do not have master key" in applied.output) == (1, True)
+    assert "bakery" not in bellhop("apps", "list").output
     assert "1 of 2" in bellhop("keys", "list").output
     register("withdraw", "host-7-abc", keys(1).ids)
     assert bellhop("keys", "rotate").exit_code == 0

@@ -14,10 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from config.settings import settings
 from worker.commands.output import Exit, connected, print_json, print_line, print_table, run, warn
-from worker.errors import BellhopError, NotFound
+from worker.errors import NotFound
 from worker.key_file import kept_key, key_path
 from worker.keys import SETTING, MasterKeys, key_id, new_key
-from worker.stores.key_register import HELD_S, KeyRegister
+from worker.stores.key_register import KeyRegister
 from worker.stores.rotation import Rotated, Rotation
 from worker.unlocking import keys_at_hand, opened_keys
 
@@ -71,7 +71,7 @@ def rotate(as_json: AsJson = False) -> None:
         async with connected() as redis:
             keys = await opened_keys(settings(), redis)
             register = KeyRegister(redis, settings().prefix)
-            _refuse_to_lock_out(await register.holders(), keys.newest)
+            await register.refuse_to_lock_out(keys.newest)
             with _progress(hidden=as_json) as progress:
                 step = progress.add_task("sealing anew")
                 done = await Rotation(redis, settings().prefix, keys).run(
@@ -116,17 +116,6 @@ def forget(
         print_json({"forgotten": key, "apps": lost})
     else:
         print_line(f"master key {key} is forgotten; apply the settings of {lost} apps again")
-
-
-def _refuse_to_lock_out(holders: dict[str, frozenset[str]], newest: str) -> None:
-    """What workers could not read they could not deliver."""
-    without = sorted(worker for worker, ids in holders.items() if newest not in ids)
-    if without:
-        raise BellhopError(
-            f"{len(without)} of {len(holders)} workers do not have master key {newest} ({', '.join(without[:3])}): "
-            f"start them again with it in {SETTING} and the old key behind it, then rotate; "
-            f"one that was killed is forgotten after {HELD_S} s"
-        )
 
 
 async def _rows(redis: Redis, keys: MasterKeys) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from worker.channels.channel import Channel
 from worker.errors import Altered, BellhopError, NotFound
 from worker.keys import MasterKeys
 from worker.models import App
+from worker.stores.key_register import KeyRegister
 from worker.stores.sealing import KEY_FIELD, sealed_app, unsealed_app, with_enabled
 
 CACHED_APPS = 120_000
@@ -74,6 +75,7 @@ class RedisDestinations:
         # Any: redis-py types every answer as bytes or str, whatever decode_responses says.
         self._redis: Any = redis
         self._keys = keys
+        self._register = KeyRegister(redis, prefix)
         self._in_use = f"{prefix}:master-keys"
         self._names = f"{prefix}:apps"
         self._app = f"{prefix}:app:"
@@ -109,6 +111,8 @@ class RedisDestinations:
         saved, gone = [(app, sealed_app(app, self._keys)) for app in apps], list(removed)
         if not saved and not gone:
             return
+        if any(fields for _, fields in saved):
+            await self._register.refuse_to_lock_out(self._keys.newest)
         async with self._redis.pipeline(transaction=True) as pipe:
             for name in gone:
                 self._remove(pipe, name)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
+from worker.errors import BellhopError
 from worker.stores.sealing import KEY_FIELD, master_of
 
 HELD_S: Final = 60
@@ -63,6 +64,17 @@ class KeyRegister:
         needed = await self.needed()
         await self._redis.sadd(self._in_use, newest, *needed)
         return needed
+
+    async def refuse_to_lock_out(self, newest: str) -> None:
+        """BellhopError where a worker that lives lacks the key under which is to be sealed: it could not deliver."""
+        holders = await self.holders()
+        without = sorted(worker for worker, ids in holders.items() if newest not in ids)
+        if without:
+            raise BellhopError(
+                f"{len(without)} of {len(holders)} workers do not have master key {newest} ({', '.join(without[:3])}): "
+                "start them again with it in BELLHOP_MASTER_KEYS, and the old key behind it, before anything is sealed "
+                f"under it; one that was killed is forgotten after {HELD_S} s"
+            )
 
     async def forget(self, master: str) -> bool:
         """Take a key that is lost off the register; whether it was there."""

@@ -33,6 +33,8 @@ KEY_FIELD: Final = ":key"
 """Beside the destinations, whose names hold no colon: one HGETALL reads the key and what it seals as of one moment."""
 OTHER_VERSION: Final = "it was stored by another version of Bellhop; apply its settings again"
 MASTER: Final = re.compile(rf"[0-9a-f]{{{ID_CHARS}}}")
+CHANNEL: Final = re.compile(r"[a-z0-9_-]{1,32}")
+"""What a channel's name looks like. It becomes part of references before anything was unsealed."""
 MALFORMED: Final = (ValueError, LookupError, TypeError)
 """Raised by what has not even the right form. Such an error may quote it: its text is never kept."""
 
@@ -123,7 +125,8 @@ def _read(
     channel, enabled = "", True
     try:
         stored = _map(raw)
-        channel, enabled = str(stored["channel"]), stored["enabled"] is True
+        enabled = stored["enabled"] is True
+        channel = stored["channel"] if CHANNEL.fullmatch(stored["channel"]) else ""
         return _whole(Place(app, name, channel), stored, channels, cipher)
     except KeyMissing as problem:
         return Destination(app, name, channel, None, enabled, problem=str(problem), locked=True)
@@ -139,6 +142,8 @@ def _whole(
     """The destination; BellhopError or one of MALFORMED where it cannot be read."""
     if stored["v"] != VERSION:
         raise BellhopError(OTHER_VERSION)
+    if not place.channel:
+        raise Altered
     channel = channels.get(place.channel)
     if channel is None:
         raise BellhopError(f"its channel {place.channel!r} is not one that this version knows")
