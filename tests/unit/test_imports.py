@@ -9,10 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [
+    {"hosts", "special_addresses", "allow_list"},
     {"errors", "models", "messages", "cancelling", "launching", "open_files", "keys"},
     {"retry", "rates"},
     {"channels", "events", "record"},
-    {"attempt", "settings_fields", "settings_tree", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
+    {"settings_tree", "address_fields", "attempt"},
+    {"settings_fields", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
     {"transports", "stores", "redis_process", "embedded_redis", "key_file", "unlocking"},
     {
         "results",
