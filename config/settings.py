@@ -10,11 +10,10 @@ import os
 import re
 from enum import StrEnum
 from functools import cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -24,11 +23,11 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from config.proxy import proxy_address
+from worker.allow_list import Allowed, parsed
 from worker.errors import InvalidSettings
 
 PREFIX = "BELLHOP_"
-
-Network = IPv4Network | IPv6Network
 
 
 class ResultsDetail(StrEnum):
@@ -44,6 +43,11 @@ class LogFormat(StrEnum):
     AUTO = "auto"
     CONSOLE = "console"
     JSON = "json"
+
+
+def _usable_proxy(url: SecretStr) -> SecretStr:
+    proxy_address(url)
+    return url
 
 
 class Settings(BaseSettings):
@@ -77,10 +81,15 @@ class Settings(BaseSettings):
         description="Keys that encrypt destinations' secrets, newest first, separated by commas; "
         "`bellhop keys generate` makes one. Unset: one is generated in the state folder.",
     )
-    allowed_addresses: Annotated[tuple[Network, ...], NoDecode] = Field(
+    allowed_addresses: Annotated[tuple[Allowed, ...], NoDecode] = Field(
         default=(),
-        description="CIDRs, separated by commas, that destinations may reach although they are not public: "
-        "`10.1.0.0/16,127.0.0.1/32`.",
+        description="Networks, addresses and hosts, separated by commas, that destinations may reach although they are "
+        "not public, each for all ports or for one: `10.1.0.0/16,[fd12::/16]:443,smtp.internal,hipchat.corp:443`.",
+    )
+    http_proxy: Annotated[SecretStr, AfterValidator(_usable_proxy)] | None = Field(
+        default=None,
+        description="Through which proxy HTTP requests go, `http://user:password@proxy.example:3128`: it is asked to "
+        "CONNECT to the address that was checked. Unset: none; HTTP_PROXY and the like are ignored.",
     )
     results: ResultsDetail = Field(
         default=ResultsDetail.SETTLED,
@@ -125,10 +134,11 @@ class Settings(BaseSettings):
 
     @field_validator("allowed_addresses", mode="before")
     @classmethod
-    def _networks(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return tuple(_network(part.strip()) for part in value.split(",") if part.strip())
+    def _allowed(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(
+            part if isinstance(part, Allowed) else parsed(str(part).strip()) for part in parts if str(part).strip()
+        )
 
     @field_validator("master_keys", mode="before")
     @classmethod
@@ -156,7 +166,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, named_by_file, dotenv_settings
 
 
-SECRETS = ("redis_url", "master_keys")
+SECRETS = ("redis_url", "master_keys", "http_proxy")
 
 
 class NamedByFile(PydanticBaseSettingsSource):
@@ -194,13 +204,6 @@ def _content(name: str, path: str) -> str:
         raise InvalidSettings([f"{PREFIX}{name.upper()}_FILE: cannot read that file: {reason}"]) from None
 
 
-def _network(text: str) -> Network:
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        raise ValueError(f"{text!r} is not an address range; write 10.1.0.0/16 or 192.0.2.7/32") from None
-
-
 @cache
 def settings() -> Settings:
     """This process's settings, read once; InvalidSettings names every variable that is wrong."""
@@ -213,7 +216,10 @@ def read_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise InvalidSettings(
-            [f"{PREFIX}{'_'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg']}" for e in error.errors()]
+            [
+                f"{PREFIX}{'_'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            ]
         ) from None
 
 

@@ -105,7 +105,8 @@ class Failure(StrEnum):
     TIMEOUT = "timeout"  # before the message was sent whole
     NO_ANSWER = "no_answer"  # after it was sent whole
     TLS = "tls"
-    ADDRESS = "address"  # an address, a file or a scheme that cannot or may not be used
+    ADDRESS = "address"  # an address, a file or a scheme that cannot be used
+    NOT_ALLOWED = "not_allowed"  # the guard's: no host, or an address that is not public and that nobody allowed
 
 
 class Reply(Struct, frozen=True, gc=False):

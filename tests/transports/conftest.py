@@ -21,9 +21,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from fakes.resolver import resolver
 
 from config.settings import Settings
+from worker.allow_list import AllowList
 from worker.transports import Carrier
+from worker.transports.addresses import Guard
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -36,11 +39,13 @@ def settings(**overrides) -> Settings:
 
 @pytest.fixture
 def new_carrier():
-    """Makes carriers that are closed after use; the arguments are settings."""
+    """Makes carriers that are closed after use; the arguments are settings, and the names that its resolver knows."""
 
     @asynccontextmanager
-    async def make(**overrides):
-        carrier = Carrier(settings(**overrides))
+    async def make(names=None, **overrides):
+        chosen = settings(**overrides)
+        known = None if names is None else Guard(AllowList(chosen.allowed_addresses), look_up=resolver(names))
+        carrier = Carrier(chosen, known)
         try:
             yield carrier
         finally:

@@ -187,7 +187,7 @@ def reset(writer) -> None:
 
 
 async def test_refused_connection_and_refused_address(carrier, new_carrier, unused_tcp_port):
-    """Nobody listens: CONNECT. An address that is not allowed: ADDRESS, with the sentence for the operator."""
+    """Nobody listens: CONNECT. An address that is not allowed: NOT_ALLOWED, with the sentence for the operator."""
     refused = await carrier.carry(check(port=unused_tcp_port))
     async with new_carrier(allowed_addresses=()) as guarded:
         inside = await guarded.carry(check(port=unused_tcp_port))
@@ -195,5 +195,5 @@ async def test_refused_connection_and_refused_address(carrier, new_carrier, unus
     assert refused == Reply(
         failure=Failure.CONNECT, detail="no connection: connection refused", elapsed_ms=refused.elapsed_ms
     )
-    assert inside.failure is Failure.ADDRESS
+    assert inside.failure is Failure.NOT_ALLOWED
     assert "BELLHOP_ALLOWED_ADDRESSES" in inside.detail

@@ -112,11 +112,12 @@ async def test_untrusted_certificate_after_starttls(carrier, smtp_server, mailbo
     assert mailbox.taken == []
 
 
-async def test_certificate_is_checked_against_the_configured_host(carrier, smtp_server, mailbox, certificate):
+async def test_certificate_is_checked_against_the_configured_host(new_carrier, smtp_server, mailbox, certificate):
     """A trusted certificate for another name than the configured one is refused."""
-    async with smtp_server(mailbox, tls_context=certificate.server_context()) as port:
+    tls, names = certificate.server_context(), {"other.example": "127.0.0.1"}
+    async with smtp_server(mailbox, tls_context=tls) as port, new_carrier(names) as carrier:
         reply = await carrier.carry(
-            mail(port, host="127.1", security=MailSecurity.STARTTLS, ca_file=str(certificate.cert_file))
+            mail(port, host="other.example", security=MailSecurity.STARTTLS, ca_file=str(certificate.cert_file))
         )
 
     assert reply.failure is Failure.TLS

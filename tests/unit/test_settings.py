@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from config.proxy import ProxyAddress, proxy_address
 from config.settings import PREFIX, SECRETS, LogFormat, Settings, misspelt, read_settings
+from worker.allow_list import Allowed
 from worker.errors import InvalidSettings
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -61,7 +63,7 @@ def test_lists_are_separated_by_commas(monkeypatch):
     monkeypatch.setenv("BELLHOP_ALLOWED_ADDRESSES", "10.1.0.0/16, 127.0.0.1,")
     monkeypatch.setenv("BELLHOP_MASTER_KEYS", "new,\nold\n")
     settings = read_settings()
-    assert settings.allowed_addresses == (ip_network("10.1.0.0/16"), ip_network("127.0.0.1/32"))
+    assert settings.allowed_addresses == (Allowed(ip_network("10.1.0.0/16")), Allowed(ip_network("127.0.0.1/32")))
     assert [key.get_secret_value() for key in settings.master_keys] == ["new", "old"]
 
 
@@ -125,3 +127,64 @@ def test_secrets_are_in_no_repr():
     """Neither the address' password nor a key is shown."""
     settings = read_settings(redis_url="redis://:hunter2@db", master_keys="hunter3")
     assert "hunter" not in repr(settings)
+
+
+@pytest.mark.parametrize("entry", ["everywhere", "10.1.0.0/33", "10.1.0.0/16:0", "0x7f.1", "http://a.b"])
+def test_a_wrong_entry_of_the_allow_list_is_named(monkeypatch, entry):
+    """The setting, the entry among right ones, and what may be written."""
+    monkeypatch.setenv("BELLHOP_ALLOWED_ADDRESSES", f"10.0.0.0/8,{entry},a.example")
+    with pytest.raises(InvalidSettings, match=r"^BELLHOP_ALLOWED_ADDRESSES: ") as refused:
+        read_settings()
+    assert repr(entry) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "authorization"),
+    [
+        ("http://proxy.example:3128", "proxy.example", 3128, ""),
+        ("http://10.0.0.9:8080/", "10.0.0.9", 8080, ""),
+        ("http://[fd00::9]:8080", "fd00::9", 8080, ""),
+        ("http://user:p%40ss%3A@proxy.example:3128", "proxy.example", 3128, "Basic dXNlcjpwQHNzOg=="),
+        ("http://:@proxy.example:3128", "proxy.example", 3128, "Basic Og=="),
+    ],
+)
+def test_a_proxys_address_is_taken_apart(url, host, port, authorization):
+    """Host, port, and what is said in Proxy-Authorization (RFC 7617)."""
+    setting = read_settings(http_proxy=url).http_proxy
+    assert proxy_address(setting) == ProxyAddress(host, port, authorization)
+    assert "dXNl" not in repr(proxy_address(setting))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "proxy.example:3128",
+        "https://user:hunter2@proxy.example:3128",
+        "socks5://user:hunter2@proxy.example:1080",
+        "http://user:hunter2@proxy.example",
+        "http://user:hunter2@proxy.example:0",
+        "http://user:hunter2@proxy.example:65536",
+        "http://user:hunter2@0x7f.1:3128",
+        "http://user:hunter2@a b:3128",
+        "http://user@proxy.example:3128",
+        "http://user:hunter2@proxy.example:3128/path",
+        "http://user:hunter2@evil@proxy.example:3128",
+        "http://user:hunter2\r\nX: y@proxy.example:3128",
+        "http://[proxy]:3128",
+    ],
+)
+def test_an_unusable_proxy_is_told_without_its_password(monkeypatch, url):
+    """The setting is named, and what it has to look like."""
+    monkeypatch.setenv("BELLHOP_HTTP_PROXY", url)
+    with pytest.raises(InvalidSettings, match=r"^BELLHOP_HTTP_PROXY: ") as refused:
+        read_settings()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_proxy_may_be_named_by_a_file(monkeypatch, tmp_path):
+    """Since its address may hold a password."""
+    (tmp_path / "proxy").write_text("http://user:hunter2@proxy.example:3128\n")
+    monkeypatch.setenv("BELLHOP_HTTP_PROXY_FILE", str(tmp_path / "proxy"))
+    settings = read_settings()
+    assert proxy_address(settings.http_proxy).port == 3128
+    assert "hunter2" not in repr(settings)

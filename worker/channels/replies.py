@@ -66,6 +66,7 @@ _FAILURES = {
     Failure.NO_ANSWER: (Kind.AMBIGUOUS, Reason.NO_ANSWER),
     Failure.TLS: (Kind.PERMANENT, Reason.TLS_REFUSED),
     Failure.ADDRESS: (Kind.PERMANENT, Reason.BAD_ADDRESS),
+    Failure.NOT_ALLOWED: (Kind.PERMANENT, Reason.BAD_ADDRESS),
 }
 
 

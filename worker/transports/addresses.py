@@ -1,145 +1,145 @@
-"""Which addresses Bellhop may connect to: public ones, and those that an operator allows.
+"""The guard: where Bellhop connects to. Public addresses, and those that an operator allows; nothing else.
 
-What a user typed is resolved first; then each resulting address is checked, and the connection goes to that
-very address, so that no second look-up can lead elsewhere (DNS rebinding).
+A host is looked up first; then each resulting address is checked, and the connection goes to one of those very
+addresses, so that no second look-up can lead elsewhere (DNS rebinding). Every connection of HTTP, SMTP and NSCA is
+made here, and none is made without it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from contextlib import suppress
+from ipaddress import IPv4Address, ip_address
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from aiohappyeyeballs import start_connection
+
+from worker.allow_list import AllowList, refusal
+from worker.hosts import Address, literal, wire_host
+
 AddrInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
+LookUp = Callable[[str, int], list[AddrInfo]]
+Dial = Callable[[list[AddrInfo]], Awaitable[socket.socket]]
 
-# Python's `is_global` differs between its versions; these lists are the registries' and make up for that:
-# https://www.iana.org/assignments/iana-ipv4-special-registry and .../iana-ipv6-special-registry
-SPECIAL_V4 = tuple(
-    IPv4Network(text)
-    for text in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.0.0/24",
-        "192.0.2.0/24",
-        "192.88.99.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "224.0.0.0/4",
-        "240.0.0.0/4",
-    )
-)
-GLOBAL_UNICAST_V6 = IPv6Network("2000::/3")
-SPECIAL_V6 = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "3fff::/20"))
-NAT64 = IPv6Network("64:ff9b::/96")
 RESOLVER_THREADS = 32
 """A name server that does not answer holds a thread for a while; the others must not wait for it."""
+SAME_ANSWER_S = 1.0
+"""Connections of one moment share a look-up: some name servers drop what comes too often, as
+https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html has it (1,024 packets a second)."""
+NEXT_ADDRESS_S = 0.25
+"""After how long the next of a name's addresses is tried as well (RFC 8305 section 5)."""
 
 
 class AddressRefused(OSError):
-    """An address that is not public and that no operator allowed."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(f"{address} is not a public address; an operator can allow it with BELLHOP_ALLOWED_ADDRESSES")
+    """An address that is not public and that no operator allowed, or a host that none can be."""
 
 
-def embedded(address: Address) -> tuple[IPv4Address, ...]:
-    """The IPv4 addresses that an IPv6 address stands for: IPv4-mapped, 6to4, NAT64 and Teredo (server and client)."""
-    if isinstance(address, IPv4Address):
-        return ()
-    if address.teredo is not None:
-        return address.teredo
-    if address in NAT64:
-        return (IPv4Address(int(address) & 0xFFFFFFFF),)
-    inner = address.ipv4_mapped or address.sixtofour
-    return (inner,) if inner is not None else ()
+class NoneAnswered(OSError):
+    """None of a name's addresses took the connection, each for a reason of its own."""
 
 
-def is_public(address: Address) -> bool:
-    """Whether `address` is globally routable unicast; one that embeds others is what those are."""
-    inner = embedded(address)
-    if inner:
-        return all(is_public(one) for one in inner)
-    if isinstance(address, IPv4Address):
-        return not any(address in network for network in SPECIAL_V4)
-    return address in GLOBAL_UNICAST_V6 and not any(address in network for network in SPECIAL_V6)
+def look_up(host: str, port: int) -> list[AddrInfo]:
+    """All addresses of a name, by the system's resolver; blocks. OSError where there are none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    infos = [info for info in found if info[0] in {socket.AF_INET, socket.AF_INET6}]
+    if not infos:
+        raise socket.gaierror(socket.EAI_NONAME, "no address")
+    return infos  # type: ignore[return-value]
+
+
+async def dial(infos: list[AddrInfo]) -> socket.socket:
+    """A connected, non-blocking socket to the first of these addresses that answers; OSError where none does."""
+    try:
+        return await start_connection(infos, happy_eyeballs_delay=NEXT_ADDRESS_S)
+    except OSError as fault:
+        if fault.errno is None and len(infos) > 1:
+            raise NoneAnswered("no connection: none of the host's addresses answers") from None
+        raise
 
 
 class Guard:
-    """Resolves names, and lets sockets go to public and allowed addresses only."""
+    """Looks hosts up, and connects to public and allowed addresses only. One per process, closed at the end."""
 
-    def __init__(self, allowed: tuple[Network, ...] = ()) -> None:
-        self._allowed = allowed
+    def __init__(
+        self,
+        allowed: AllowList | None = None,
+        *,
+        look_up: LookUp = look_up,
+        dial: Dial = dial,
+        same_answer_s: float = SAME_ANSWER_S,
+    ) -> None:
+        self._allowed = allowed or AllowList()
+        self._look_up = look_up
+        self._dial = dial
+        self._same_answer_s = same_answer_s
         self._threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="bellhop-dns")
+        self._asked: dict[tuple[str, int], asyncio.Future[list[AddrInfo]]] = {}
 
     def close(self) -> None:
         """Give the resolver's threads back."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def allows(self, text: str) -> bool:
-        """Whether a connection may go to this address, written as in a socket address."""
-        address = ip_address(text.partition("%")[0])
-        return self._listed(address) or is_public(address) or self._embeds_allowed(address)
-
-    def _listed(self, address: Address) -> bool:
-        return any(address in network for network in self._allowed)
-
-    def _embeds_allowed(self, address: Address) -> bool:
-        inner = embedded(address)
-        return bool(inner) and all(self._listed(one) or is_public(one) for one in inner)
-
-    def open_socket(self, info: AddrInfo) -> socket.socket:
-        """A socket for the connection that `info` describes; AddressRefused where it may not be made."""
-        family, kind, proto, _, address = info
-        if not self.allows(address[0]):
-            raise AddressRefused(address[0])
-        return socket.socket(family, kind, proto)
-
-    async def resolve(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> list[AddrInfo]:
-        """The addresses of `host` that may be reached, best first; AddressRefused where there are only others."""
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port, family)
-        allowed = [info for info in found if self.allows(info[4][0])]
-        if not allowed:
-            raise AddressRefused(found[0][4][0])
-        return allowed
-
     async def connect(self, host: str, port: int, timeout_s: float) -> socket.socket:
-        """A connected, non-blocking socket to the first address of `host` that answers; OSError where none does."""
+        """A connected, non-blocking socket to `host`; AddressRefused where none may be, OSError where none answers."""
         async with asyncio.timeout(timeout_s):
-            infos = await self.resolve(host, port)
-            for info in infos[:-1]:
-                # An address family without a route must not use up the time of the other.
-                try:
-                    async with asyncio.timeout(timeout_s / len(infos)):
-                        return await self._connected(info)
-                except OSError:
-                    continue
-            return await self._connected(infos[-1])
+            return await self._dial(await self.resolve(host, port))
 
-    async def _connected(self, info: AddrInfo) -> socket.socket:
-        sock = self.open_socket(info)
+    async def resolve(self, host: str, port: int) -> list[AddrInfo]:
+        """The addresses of `host` that may be connected to; AddressRefused where there are only others."""
         try:
-            sock.settimeout(0)
-            await asyncio.get_running_loop().sock_connect(sock, info[4])
-        except BaseException:
-            sock.close()
-            raise
-        return sock
+            host = wire_host(host)
+            address = literal(host)
+        except ValueError as problem:
+            raise AddressRefused(f"the host {problem}") from None
+        infos = await self._looked_up(host, port) if address is None else [_info(address, port)]
+        objections = [self.objection(info[4][0], host, port) for info in infos]
+        if objections and objections[0] and all(objections):
+            raise AddressRefused(objections[0])
+        return [info for info, objection in zip(infos, objections, strict=True) if not objection]
+
+    def objection(self, text: str, host: str = "", port: int = 0) -> str | None:
+        """Why no connection may go to an address, written as in a socket address; None where one may.
+
+        Args:
+            text: the address.
+            host: the name that led to it, if any.
+            port: the port, for entries of the allow-list that name one.
+        """
+        address = ip_address(text.partition("%")[0])
+        host = host or str(address)
+        if self._allowed.covers(address, host, port):
+            return None
+        objection = self._allowed.objection(address, host, port)
+        if objection is None and leads_back(address):
+            return refusal(address, host, "is the worker's own host")
+        return objection
+
+    async def _looked_up(self, host: str, port: int) -> list[AddrInfo]:
+        asked = self._asked.get((host, port))
+        if asked is None:
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host, port)
+            self._asked[host, port] = asked
+            asked.add_done_callback(lambda done: self._answered(host, port, done))
+        # Whoever gives up waiting does not give up for the others.
+        return await asyncio.shield(asked)
+
+    def _answered(self, host: str, port: int, answer: asyncio.Future[list[AddrInfo]]) -> None:
+        answer.cancelled() or answer.exception()  # seen, also where nobody waits any more
+        answer.get_loop().call_later(self._same_answer_s, self._asked.pop, (host, port), None)
 
 
-def _look_up(host: str, port: int, family: int) -> list[AddrInfo]:
-    try:
-        found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    except UnicodeError:  # a label that is empty or longer than 63 characters
-        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
-    if not found:
-        raise socket.gaierror(socket.EAI_NONAME, "no address")
-    return [info for info in found if info[0] in {socket.AF_INET, socket.AF_INET6}]  # type: ignore[misc]
+def leads_back(address: Address) -> bool:
+    """Whether it is an address of this very host: behind a public one, too, may be what listens to neighbours only."""
+    family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((str(address), 9))  # chooses a route, and sends nothing
+        return ip_address(probe.getsockname()[0].partition("%")[0]) == address
+    return False
+
+
+def _info(address: Address, port: int) -> AddrInfo:
+    if isinstance(address, IPv4Address):
+        return socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (str(address), port)
+    return socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (str(address), port, 0, 0)

@@ -6,12 +6,15 @@ import time
 
 from msgspec.structs import replace
 
+from config.proxy import proxy_address
 from config.settings import Settings
+from worker.allow_list import AllowList
 from worker.messages import CommandLine, HttpPost, Mail, Message, PassiveCheck, Reply
 from worker.transports import command_file
 from worker.transports.addresses import Guard
 from worker.transports.http import Http
 from worker.transports.nsca import Nsca
+from worker.transports.proxy import Proxy
 from worker.transports.smtp import Smtp
 from worker.transports.tls import Contexts
 
@@ -19,11 +22,12 @@ from worker.transports.tls import Contexts
 class Carrier:
     """Carries messages, each by its own transport. Made on the running loop, one per process, closed at the end."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._guard = Guard(settings.allowed_addresses)
+    def __init__(self, settings: Settings, guard: Guard | None = None) -> None:
+        self._guard = guard or Guard(AllowList(settings.allowed_addresses))
         contexts = Contexts()
+        proxy = Proxy(proxy_address(settings.http_proxy)) if settings.http_proxy else None
         connect_s, total_s = settings.connect_timeout_s, settings.total_timeout_s
-        self._http = Http(self._guard, contexts, connect_s=connect_s, total_s=total_s)
+        self._http = Http(self._guard, contexts, connect_s=connect_s, total_s=total_s, proxy=proxy)
         self._smtp = Smtp(self._guard, contexts, connect_s=connect_s, total_s=total_s)
         self._nsca = Nsca(self._guard, connect_s=connect_s, total_s=total_s)
 

@@ -8,7 +8,8 @@ import ssl
 from dataclasses import dataclass
 
 from worker.messages import Failure, Reply
-from worker.transports.addresses import AddressRefused
+from worker.transports.addresses import AddressRefused, NoneAnswered
+from worker.transports.proxy import ProxyFault
 
 
 @dataclass(slots=True)
@@ -21,18 +22,25 @@ class Sending:
 
 def unsent(fault: BaseException) -> Reply:
     """The reply for a fault of the network's or of TLS that came before the message was sent whole."""
-    if isinstance(fault, ssl.SSLError):
-        return _without_tls(fault)
     match fault:
+        case ssl.SSLError():
+            return _without_tls(fault)
         case AddressRefused():
-            return bad_address(str(fault))
+            return Reply(failure=Failure.NOT_ALLOWED, detail=str(fault))
         case TimeoutError():
             return Reply(failure=Failure.TIMEOUT, detail="it could not be sent in time")
+    return Reply(failure=Failure.CONNECT, detail=_unconnected(fault))
+
+
+def _unconnected(fault: BaseException) -> str:
+    match fault:
+        case ProxyFault() | NoneAnswered():
+            return str(fault)
         case socket.gaierror():
-            return Reply(failure=Failure.CONNECT, detail="the host name cannot be resolved")
+            return "the host name cannot be resolved"
         case OSError(errno=int(number)):
-            return Reply(failure=Failure.CONNECT, detail=f"no connection: {os.strerror(number).lower()}")
-    return Reply(failure=Failure.CONNECT, detail="the connection was closed before the message was sent")
+            return f"no connection: {os.strerror(number).lower()}"
+    return "the connection was closed before the message was sent"
 
 
 def _without_tls(fault: ssl.SSLError) -> Reply:

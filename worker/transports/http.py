@@ -8,14 +8,12 @@ used here, aiohttp's documentation names only a part, so a new minor version of 
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import time
 from functools import lru_cache
 from typing import Literal
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError
 from yarl import URL
@@ -25,14 +23,13 @@ from worker.transports.addresses import Guard
 from worker.transports.deadlines import Deadlines
 from worker.transports.faults import bad_address
 from worker.transports.http_answer import MAX_BODY_BYTES, Answer
+from worker.transports.http_pool import Pool
 from worker.transports.http_target import KNOWN_ADDRESSES, Target, target_of
+from worker.transports.proxy import Proxy
 from worker.transports.tls import Contexts, UnusableCaFile
 
-KEEP_ALIVE_S = 4.0
-"""Shorter than the 5 s after which Node.js and Apache close an idle connection: a request that is written while they
-do so is of unknown fate."""
-NEVER_ROUNDED = 3600.0
-"""aiohttp rounds time-outs above this up to whole seconds."""
+UNTIMED = aiohttp.ClientTimeout()
+"""The pool keeps the time to connect by itself."""
 
 Tls = ssl.SSLContext | Literal[True]
 """True, for aiohttp's own context, where there is no TLS at all."""
@@ -41,19 +38,22 @@ Tls = ssl.SSLContext | Literal[True]
 class Http:
     """Carries HTTP requests; opens its pool with the first one, on the running loop."""
 
-    def __init__(self, guard: Guard, contexts: Contexts, *, connect_s: float, total_s: float) -> None:
+    def __init__(
+        self, guard: Guard, contexts: Contexts, *, connect_s: float, total_s: float, proxy: Proxy | None = None
+    ) -> None:
         self._guard = guard
         self._contexts = contexts
-        self._connecting = aiohttp.ClientTimeout(connect=connect_s, ceil_threshold=NEVER_ROUNDED)
+        self._proxy = proxy
+        self._connect_s = connect_s
         self._deadlines = Deadlines(total_s)
-        self._pool: aiohttp.TCPConnector | None = None
+        self._pool: Pool | None = None
         self._place = lru_cache(KNOWN_ADDRESSES)(_place)
 
     async def close(self) -> None:
         """Close the pool and its connections."""
         self._deadlines.close()
         if self._pool is not None:
-            await self._pool.close()
+            await self._pool.close(abort_ssl=True)  # nobody waits for a server's TLS goodbye
             self._pool = None
 
     async def carry(self, message: HttpPost) -> Reply:
@@ -77,7 +77,7 @@ class Http:
         return self._contexts.get(verify=message.verify_tls, ca_file=message.ca_file) if target.tls else True
 
     async def _exchange(self, message: HttpPost, target: Target, place: aiohttp.ClientRequest, answer: Answer) -> None:
-        connection = await self._open().connect(place, [], self._connecting)
+        connection = await self._open().connect(place, [], UNTIMED)
         try:
             _send(connection, message, target)
             answer.sent = True
@@ -87,36 +87,10 @@ class Http:
             raise
         _give_back(connection)
 
-    def _open(self) -> aiohttp.TCPConnector:
+    def _open(self) -> Pool:
         if self._pool is None:
-            self._pool = aiohttp.TCPConnector(
-                # How much is in flight, in all and to each destination, is the deliveries' to bound: a limit here
-                # would make them wait for a connection, and that would look like a vendor that is not there.
-                limit=0,
-                keepalive_timeout=KEEP_ALIVE_S,
-                resolver=GuardedResolver(self._guard),
-                socket_factory=self._guard.open_socket,  # sees each address that is connected to, literals too
-            )
+            self._pool = Pool(self._guard, self._proxy, self._connect_s)
         return self._pool
-
-
-class GuardedResolver(AbstractResolver):
-    """aiohttp's way to look names up, with the addresses that may not be reached left out."""
-
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """As aiohttp wants it; AddressRefused where all addresses are refused."""
-        return [
-            ResolveResult(hostname=host, host=info[4][0], port=port, family=info[0], proto=info[2], flags=0)
-            for info in await self._guard.resolve(host, port, family)
-        ]
-
-    async def close(self) -> None:
-        """Nothing to do: the guard's owner closes it."""
 
 
 def _place(origin: URL, tls: Tls) -> aiohttp.ClientRequest:

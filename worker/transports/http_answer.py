@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-import aiohttp
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 
 from worker.messages import Failure, Reply
-from worker.transports.faults import bad_address, no_answer, unsent
+from worker.transports.faults import no_answer, unsent
 
 MAX_BODY_BYTES = 65_536
 
@@ -30,7 +29,7 @@ class Answer:
     def reply_after(self, fault: Exception) -> Reply:
         """That of an exchange which `fault` ended."""
         if not self.sent:
-            return _not_sent(fault)
+            return unsent(fault)
         if self.head is None:
             return _not_answered(fault)
         failure, detail = None, ""
@@ -44,15 +43,6 @@ class Answer:
             raise RuntimeError("nothing came back")
         headers = {name.lower(): value for name, value in self.head.headers.items()}
         return self.head.code, b"".join(self.chunks), headers
-
-
-def _not_sent(fault: Exception) -> Reply:
-    match fault:
-        case aiohttp.InvalidURL():
-            return bad_address("not a usable http:// or https:// address")
-        case aiohttp.ClientConnectorError():  # DNS and certificates among them
-            return unsent(fault.__cause__ or fault)
-    return unsent(fault)
 
 
 def _not_answered(fault: Exception) -> Reply:
