@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from worker.channels.addresses import (
     CaFile,
     Endpoint,
+    Host,
     HttpUrl,
     SecretUrl,
     Token,
@@ -44,6 +45,7 @@ __all__ = [
     "Channel",
     "ChannelSettings",
     "Endpoint",
+    "Host",
     "HttpUrl",
     "Limit",
     "SecretUrl",

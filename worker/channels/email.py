@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from worker.channels.channel import CaFile, Channel, ChannelSettings, VerifyTls, digest, excerpt, judge_failure
+from worker.channels.channel import CaFile, Channel, ChannelSettings, Host, VerifyTls, digest, excerpt, judge_failure
 from worker.channels.wording import clip, headline, moment, one_line, paragraphs, plain, printable, web_links
 from worker.messages import Mail, MailSecurity, Reply
 from worker.models import Event, Kind, Notice, Reason, Verdict
@@ -57,15 +57,8 @@ def _split_list(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def _check_host(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._:-]+", text):
-        raise ValueError("must be a host name or an address, without a scheme and without a port")
-    return text
-
-
 Address = Annotated[str, AfterValidator(_check_address)]
 Sender = Annotated[str, AfterValidator(_check_sender)]
-Host = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_check_host)]
 
 
 class EmailSettings(ChannelSettings):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from worker.channels.channel import CaFile, ChannelSettings, HttpUrl, VerifyTls
+from worker.channels.channel import CaFile, ChannelSettings, Host, HttpUrl, VerifyTls
 
 
 class Via(StrEnum):
@@ -48,12 +47,6 @@ def _split_list(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def _check_host(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._:-]+", text):
-        raise ValueError("must be a host name or an address, without a scheme and without a port")
-    return text
-
-
 def _check_name(text: str) -> str:
     if ";" in text or not text.isprintable():
         raise ValueError("must not hold semicolons or control characters: Nagios' commands are split at them")
@@ -77,9 +70,7 @@ class NagiosSettings(ChannelSettings):
         title="Via",
         description="`nsca` (the NSCA daemon), `nrdp` (Nagios over HTTP), or `command_file` (Nagios on this host).",
     )
-    host: Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_check_host)] | None = Field(
-        default=None, title="Host", description="NSCA: the daemon's host."
-    )
+    host: Host | None = Field(default=None, title="Host", description="NSCA: the daemon's host.")
     port: int = Field(default=5667, title="Port", ge=1, le=65535, description="NSCA: the daemon's port.")
     password: SecretStr | None = Field(default=None, title="Password", description="NSCA: as in its `nsca.cfg`.")
     encryption_method: Encryption = Field(

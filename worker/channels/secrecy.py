@@ -45,7 +45,7 @@ def tellings_of(settings: Any) -> tuple[str, ...]:
 def _tellings(settings: Any) -> Iterator[str]:
     for secret in secrets_of(settings):
         whole = [text for text in (secret, *_behind_the_host(secret)) if len(text) >= SHORTEST]
-        words, runs = ([piece for piece in split.split(secret) if len(piece) >= SHORTEST_PIECE] for split in _BETWEEN)
+        words, runs = ([piece for piece in split.split(_without_host(secret)) if len(piece) >= SHORTEST_PIECE] for split in _BETWEEN)
         for telling in (*whole, *words, *runs):
             yield from (telling, quote(telling), quote(telling, safe=""), unquote(telling))
             yield from (json.dumps(telling)[1:-1], html.escape(telling))
@@ -62,6 +62,11 @@ def _in_base64(raw: bytes) -> Iterator[str]:
     for before in range(3):
         letters = base64.b64encode(b"\0" * before + raw).decode()
         yield letters[ceil(before * 8 / 6) : (before + len(raw)) * 8 // 6]
+
+
+def _without_host(secret: str) -> str:
+    """An address' host is no secret: every label shows it, and a refusal of the guard has to name it."""
+    return re.sub(r"^https?://[^/?#]*", "", secret)
 
 
 def _behind_the_host(secret: str) -> list[str]:
