@@ -14,13 +14,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 import yaml
 from pydantic import SecretStr
 
+from worker.allow_list import AllowList
 from worker.channels import CHANNELS, no_channel
 from worker.channels.channel import Channel, ChannelSettings
 from worker.errors import InvalidSettings
@@ -30,6 +31,7 @@ from worker.settings_fields import read_settings, settings_from_pairs
 from worker.settings_tree import unfolded
 from worker.strict_yaml import Tree, read_tree, scalar
 from worker.substitution import escaped, substituted
+from worker.trial import address_warnings
 
 __all__ = ["parse_rate", "read_apps", "settings_from_pairs", "warnings_of", "write_apps"]
 
@@ -67,15 +69,32 @@ def read_apps(
     return apps
 
 
-def warnings_of(apps: Mapping[str, App], channels: Mapping[str, Channel] = CHANNELS) -> list[str]:
-    """What is applied all the same but gives cause for doubt, each as `path: sentence`."""
+def warnings_of(
+    apps: Mapping[str, App], channels: Mapping[str, Channel] = CHANNELS, *, allowed: AllowList | None = None
+) -> list[str]:
+    """What is applied all the same but gives cause for doubt, each as `path: sentence`.
+
+    Args:
+        apps: the apps.
+        channels: the channels that there are.
+        allowed: what the operator allows; None: addresses are not looked at.
+    """
     return [
-        f"{path_of(destination)}: {warning}"
+        warning
         for app in apps.values()
         for destination in app.destinations.values()
         if destination.settings is not None and destination.channel in channels
-        for warning in channels[destination.channel].warnings(destination.settings)
+        for warning in _warnings(destination, channels[destination.channel], destination.settings, allowed)
     ]
+
+
+def _warnings(
+    destination: Destination, channel: Channel, settings: ChannelSettings, allowed: AllowList | None
+) -> Iterator[str]:
+    path = path_of(destination)
+    yield from (f"{path}: {warning}" for warning in channel.warnings(settings))
+    if allowed is not None:
+        yield from (f"{path}.{warning}" for warning in address_warnings(channel, settings, allowed))
 
 
 def path_of(destination: Destination) -> str:

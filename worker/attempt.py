@@ -7,9 +7,10 @@ from typing import Any, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from worker.address_fields import field_of
 from worker.channels.channel import Channel
 from worker.channels.secrecy import without_secrets
-from worker.messages import Message, Reply
+from worker.messages import Failure, Message, Reply
 from worker.models import Kind, Notice, Reason, Verdict
 
 
@@ -41,6 +42,8 @@ async def attempt(channel: Channel, settings: Any, notice: Notice, carrier: Carr
         words = without_secrets(str(problem), settings)
         return Attempted(Verdict(Kind.PERMANENT, Reason.BAD_SETTINGS, words), channel.label, None)
     reply = await carrier.carry(message)
+    if reply.failure is Failure.NOT_ALLOWED:
+        reply = replace(reply, detail=f"{field_of(message, settings)}: {reply.detail}")
     return Attempted(_without_secrets(channel.judge(reply, settings), settings), message.label, reply)
 
 

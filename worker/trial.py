@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import uuid4
 
+from worker.address_fields import address_warning
+from worker.allow_list import AllowList
 from worker.attempt import Attempted, Carries, attempt
 from worker.channels.channel import Channel, ChannelSettings, excerpt
 from worker.channels.secrecy import without_secrets
@@ -85,6 +87,12 @@ def trial_notice(app: str, now: float, tags: dict[str, str]) -> Notice:
     return Notice(event=event, delivery_id=event_id, attempt=1, now=now, test=True)
 
 
+def address_warnings(channel: Channel, settings: ChannelSettings, allowed: AllowList) -> list[str]:
+    """What can be told of the destination's address without a Test, when it is saved or shown."""
+    warning = address_warning(channel, settings, trial_notice(UNSAVED, 0.0, _tags(settings)), allowed)
+    return [warning] if warning else []
+
+
 def _tags(settings: ChannelSettings) -> dict[str, str]:
     """Nagios alone needs a host; where its settings name none for events without, the test has to bring one."""
     host_tag = getattr(settings, "host_tag", None)
@@ -136,8 +144,7 @@ _HINTS = {
     Reason.NO_ANSWER: "sent, but no answer came: it may have arrived; look there before testing again",
     Reason.TLS_REFUSED: "TLS failed: the certificate is not trusted, expired or for another name; for one of your own "
     "set its CA file",
-    Reason.BAD_ADDRESS: "this address cannot or may not be reached; one inside your network has to be allowed with "
-    "BELLHOP_ALLOWED_ADDRESSES",
+    Reason.BAD_ADDRESS: "this address cannot or may not be reached",
     Reason.BAD_SETTINGS: "no message can be made with these settings",
     Reason.INTERNAL: "a defect in Bellhop; please report it",
 }

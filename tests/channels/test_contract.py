@@ -11,10 +11,13 @@ from msgspec.structs import replace
 from pydantic import SecretStr, ValidationError
 from rich.pretty import pretty_repr
 
+from worker.address_fields import address_warning, aim_of, field_of
+from worker.allow_list import AllowList, parsed
 from worker.channels import CHANNELS
 from worker.channels.secrecy import secrets_of
 from worker.messages import Failure, HttpPost, Reply
 from worker.models import Kind, Reason, Severity, Status
+from worker.settings_tree import written_fields
 
 CANARY = "canary"
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -255,3 +258,29 @@ def test_requests_are_as_recorded(case, what, recorded_notices, same_as_golden):
     """Method, address, headers and body, byte by byte."""
     message = case.channel.compose(recorded_notices[what], case.settings)
     same_as_golden(f"{case}.{what}", message)
+
+
+LOOPBACK = "127.0.0.7"
+
+
+def aimed_at_loopback(case, name, text, notice):
+    """The settings with `text` in one field, and the message that they compose, where it goes to loopback."""
+    try:
+        settings = case.channel.settings.model_validate(case.raw | {name: text})
+        message = case.channel.compose(notice, settings)
+    except ValueError:
+        return None
+    return (settings, message) if (aim_of(message) or ("",))[0] == LOOPBACK else None
+
+
+def test_a_refused_address_is_told_with_its_setting(case, make_event, make_notice):
+    """Whichever setting leads a channel's messages to an address: it is known by its type, and warnings name it."""
+    notice = make_notice(make_event())
+    for name in written_fields(case.channel.settings):
+        for text in (LOOPBACK, f"http://{LOOPBACK}:81/v2/room/1/notification?auth_token=canary", f"{LOOPBACK}:81"):
+            led = aimed_at_loopback(case, name, text, notice)
+            if led is not None:
+                warning = address_warning(case.channel, led[0], notice, AllowList())
+                assert field_of(led[1], led[0]) == f"settings.{name}"
+                assert warning.startswith(f"settings.{name}: {LOOPBACK} is not a public address")
+                assert address_warning(case.channel, led[0], notice, AllowList([parsed(LOOPBACK)])) is None

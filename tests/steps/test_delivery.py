@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from config.settings import ResultsDetail
 from worker.channels.channel import Limit
+from worker.channels.hipchat import HipChatSettings
 from worker.channels.pagerduty import PagerDutySettings
 from worker.errors import Altered
 from worker.messages import Failure, Reply
@@ -488,3 +489,19 @@ async def test_settings_that_were_altered_fail_with_the_reason_and_stop_nobody(m
     assert results["second"]["outcome"] == "delivered"
     assert (results["ops-room"]["outcome"], results["ops-room"]["reason"]) == ("failed", "bad_settings")
     assert results["ops-room"]["detail"] == "what is stored was altered or damaged; apply its settings again"
+
+
+async def test_a_refused_address_is_told_on_the_result_with_its_setting(make_pipeline, event):
+    """The guard's refusal is final, and says which setting it is about."""
+    refusal = "hipchat.corp is at 10.0.0.5, which is not a public address; …"
+    settings = HipChatSettings(
+        token="Canary5ecretTokenOfForty0Characters00000", room="1", base_url="https://hipchat.corp"
+    )
+    pipeline = make_pipeline(
+        replace(room(), settings=settings), carrier=FakeCarrier([Reply(failure=Failure.NOT_ALLOWED, detail=refusal)])
+    )
+    await pipeline.send(event())
+    await pipeline.deliver()
+    (result,) = await pipeline.all_results()
+    assert (result["outcome"], result["reason"]) == ("failed", "bad_address")
+    assert result["detail"] == f"settings.base_url: {refusal}"

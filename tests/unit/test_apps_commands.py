@@ -311,3 +311,57 @@ def test_wrong_arguments_are_told(applied, arguments, code, words):
     result = bellhop(destinations.app, "test", *arguments)
     assert result.exit_code == code
     assert words in result.stderr
+
+
+INSIDE = """
+apps: {a: {destinations: {hook: {channel: webhook, settings: {url: "http://10.0.0.5:8080/a-secret-path"}}}}}
+"""
+
+
+def test_an_address_that_will_be_refused_is_told_when_it_is_applied_and_shown():
+    """With field, address and the operator's setting; applied all the same, for the workers' setting is what counts."""
+    applied = bellhop(apps.app, "apply", "-", text=INSIDE)
+    shown = bellhop(destinations.app, "show", "a", "hook", "--json")
+    sentence = (
+        "apps.a.destinations.hook.settings.url: 10.0.0.5 is not a public address (private use, RFC 1918); "
+        "an operator can allow it with BELLHOP_ALLOWED_ADDRESSES (the workers' setting is what counts)"
+    )
+    assert applied.exit_code == 0
+    assert sentence in " ".join(applied.stderr.split())
+    assert "2 changes applied" in applied.stdout
+    assert json.loads(shown.stdout)["warnings"] == [sentence]
+
+
+def test_an_address_that_is_allowed_is_not_warned_of(monkeypatch):
+    """By network and port, as the workers would be told."""
+    monkeypatch.setenv("BELLHOP_ALLOWED_ADDRESSES", "10.0.0.0/8:8080")
+    settings.cache_clear()
+    assert bellhop(apps.app, "apply", "-", text=INSIDE).stderr == ""
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        ("webhook", "url=http://10.0.0.5:8080/", "settings.url"),
+        ("hipchat", "base_url=https://10.0.0.5", "settings.base_url", "room=1", "token=@token"),
+        ("email", "host=10.0.0.5", "settings.host", "to=a@b.c", "from=d@e.f"),
+        ("nagios", "host=10.0.0.5", "settings.host", "unknown_host=x"),
+        ("slack", "api_url=https://10.0.0.5", "settings.api_url", "token=@token", "channel=#x"),
+        ("pagerduty", "api_url=https://10.0.0.5", "settings.api_url", "routing_key=" + "a" * 32),
+    ],
+    ids=lambda pairs: pairs[0],
+)
+def test_a_test_of_a_refused_address_names_field_address_and_setting(tmp_path, pairs):
+    """In every channel; nothing is connected to, so it fails at once."""
+    (tmp_path / "token").write_text(TOKEN)
+    channel, given, field, *others = pairs
+    options = [part for pair in (given, *others) for part in ("--set", pair)]
+    tested = bellhop(destinations.app, "test", "--channel", channel, *options, "--json")
+    trial = json.loads(tested.stdout)
+    assert tested.exit_code == 1
+    assert trial["reason"] == "bad_address"
+    assert trial["detail"] == (
+        f"{field}: 10.0.0.5 is not a public address (private use, RFC 1918); "
+        "an operator can allow it with BELLHOP_ALLOWED_ADDRESSES"
+    )
+    assert trial["detail"] in trial["diagnosis"]

@@ -55,7 +55,8 @@ async def test_200_and_204_mean_configured_correctly(status):
         (Reply(failure=Failure.TIMEOUT), "no connection in time"),
         (Reply(failure=Failure.NO_ANSWER), "sent, but no answer came: it may have arrived"),
         (Reply(failure=Failure.TLS, detail="self-signed"), "TLS failed"),
-        (Reply(failure=Failure.ADDRESS), "BELLHOP_ALLOWED_ADDRESSES"),
+        (Reply(failure=Failure.ADDRESS, detail="the CA file cannot be used"), "cannot or may not be reached (the CA"),
+        (Reply(failure=Failure.NOT_ALLOWED, detail="10.0.0.1 is"), "not be reached (settings: 10.0.0.1 is)"),
     ],
 )
 async def test_what_went_wrong_is_told_with_what_to_do(reply, words):
@@ -127,3 +128,13 @@ def test_every_reason_that_an_attempt_can_give_has_advice():
     fine = {Reason.OK, Reason.PARTIAL, Reason.UNCONFIRMED}
     missing = {reason.value for reason in set(Reason) - never_by_an_attempt - fine - set(_HINTS)}
     assert missing == set()
+
+
+async def test_a_refused_address_is_told_with_its_setting():
+    """Field, address and the operator's setting; a host is no secret, though the address around it is."""
+    refusal = "hipchat.internal is at 10.0.0.5, which is …; an operator can allow it with BELLHOP_ALLOWED_ADDRESSES"
+    pairs = HIPCHAT | {"base_url": "https://HipChat.internal/a-long-secret-path"}
+    trial = await trial_of(Reply(failure=Failure.NOT_ALLOWED, detail=refusal), pairs=pairs)
+    assert trial.detail == f"settings.base_url: {refusal}"
+    assert trial.diagnosis == f"this address cannot or may not be reached (settings.base_url: {refusal})"
+    assert trial.reason == Reason.BAD_ADDRESS.value

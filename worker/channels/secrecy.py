@@ -45,7 +45,10 @@ def tellings_of(settings: Any) -> tuple[str, ...]:
 def _tellings(settings: Any) -> Iterator[str]:
     for secret in secrets_of(settings):
         whole = [text for text in (secret, *_behind_the_host(secret)) if len(text) >= SHORTEST]
-        words, runs = ([piece for piece in split.split(_without_host(secret)) if len(piece) >= SHORTEST_PIECE] for split in _BETWEEN)
+        words, runs = (
+            [piece for piece in split.split(_without_host(secret)) if len(piece) >= SHORTEST_PIECE]
+            for split in _BETWEEN
+        )
         for telling in (*whole, *words, *runs):
             yield from (telling, quote(telling), quote(telling, safe=""), unquote(telling))
             yield from (json.dumps(telling)[1:-1], html.escape(telling))

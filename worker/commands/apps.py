@@ -16,6 +16,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from config.settings import settings
+from worker.allow_list import AllowList
 from worker.appsdiff import Change, What, diff_apps
 from worker.appsfile import path_of, read_apps, warnings_of, write_apps, written
 from worker.commands.output import Exit, fail, print_json, print_line, print_table, run, stored_destinations, warn
@@ -59,7 +61,7 @@ def apply(
             return plan
 
     plan = run(work)
-    warnings = warnings_of(wanted)
+    warnings = warnings_of(wanted, allowed=AllowList(settings().allowed_addresses))
     if as_json:
         print_json({"applied": not dry_run, "changes": _json(plan.changes), "warnings": warnings})
         return

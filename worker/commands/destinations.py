@@ -14,6 +14,7 @@ import typer
 from rich.text import Text
 
 from config.settings import settings
+from worker.allow_list import AllowList
 from worker.appsdiff import shown_fields
 from worker.appsfile import like, warnings_of
 from worker.channels import CHANNELS, no_channel
@@ -89,7 +90,8 @@ def show(app_name: AppName, name: Name, as_json: AsJson = False) -> None:
     """Show a destination; of its secrets only that they are set."""
     destination = run(lambda: _stored(app_name, name))
     fields = shown_fields(destination)
-    warnings = warnings_of({app_name: App(app_name, {name: destination})})
+    allowed = AllowList(settings().allowed_addresses)
+    warnings = warnings_of({app_name: App(app_name, {name: destination})}, allowed=allowed)
     if as_json:
         fields = {key.removeprefix("settings."): value for key, value in fields.items() if key.startswith("settings.")}
         trouble = run(_troubles).get((app_name, name))
