@@ -26,6 +26,7 @@ from benchmarks import load
 from benchmarks.measure import ROOT, environment
 from config.settings import read_settings
 from security.row import Row, Say
+from worker.allow_list import AllowList
 from worker.keys import Cipher
 from worker.models import App, Destination
 from worker.stores.sealed_settings import Place, whole_settings
@@ -126,10 +127,10 @@ def _decrypting() -> Callable[[], object]:
 
 def _checking(address: str) -> Callable[[], object]:
     settings = read_settings(allowed_addresses="10.0.0.0/8,192.0.2.0/24,2001:db8::/32")
-    guard = Guard(settings.allowed_addresses)
-    if not guard.allows(address):
-        raise AssertionError(f"{address} is not allowed")
-    return lambda: guard.allows(address)
+    guard = Guard(AllowList(settings.allowed_addresses))
+    if words := guard.objection(address, port=443):
+        raise AssertionError(words)
+    return lambda: guard.objection(address, port=443)
 
 
 def _best_us(work: Callable[[], object]) -> float:
