@@ -131,9 +131,10 @@ def _held(address: Address) -> Iterator[Address]:
     yield address
     if isinstance(address, IPv4Address):
         return
-    yield _low(address)  # IPv4-mapped, -compatible, -translated, NAT64, ISATAP, and Teredo's client, which is inverted
-    yield IPv4Address(~int(address) & 0xFFFFFFFF)
+    yield _low(address)  # IPv4-mapped, -compatible, -translated, NAT64 and ISATAP
     yield IPv4Address((int(address) >> 80) & 0xFFFFFFFF)  # 6to4
+    if address.teredo is not None:
+        yield from address.teredo
     if address in LOCAL_NAT64:
         yield from _unpacked(address)
 
