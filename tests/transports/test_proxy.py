@@ -7,6 +7,7 @@ import socket
 from contextlib import suppress
 
 import pytest
+import uvloop
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -239,3 +240,28 @@ async def test_no_proxy_does_not_lead_around_the_operators_proxy(new_carrier, ne
         await carrier.carry(HttpPost(url=f"http://127.0.0.1:{server.port}/", label=""))
 
     assert len(listen.asked) == 1
+
+
+def test_a_tunnel_works_on_the_workers_event_loop(new_carrier, new_proxy, listen, certificate):
+    """With TLS inside it, on uvloop, which the workers run on."""
+
+    async def answer(reader, writer):
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async def work():
+        async with (
+            listen(answer, ssl=certificate.server_context()) as there,
+            new_proxy() as port,
+            new_carrier(**through(port, {"localhost": "127.0.0.1"})) as carrier,
+        ):
+            url, ca_file = f"https://localhost:{there}/", str(certificate.cert_file)
+            replies = [await carrier.carry(HttpPost(url=url, label="", ca_file=ca_file)) for _ in range(2)]
+            refused = await carrier.carry(HttpPost(url="https://[::1]:1/", label=""))
+        return replies, refused
+
+    replies, refused = uvloop.run(work())
+    assert [reply.status for reply in replies] == [204, 204]
+    assert refused.failure is Failure.CONNECT
+    assert len(listen.asked) == 2

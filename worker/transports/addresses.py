@@ -53,8 +53,8 @@ async def dial(infos: list[AddrInfo]) -> socket.socket:
     """A connected, non-blocking socket to the first of these addresses that answers; OSError where none does."""
     try:
         return await start_connection(infos, happy_eyeballs_delay=NEXT_ADDRESS_S)
-    except OSError as fault:
-        if fault.errno is None and len(infos) > 1:
+    except (OSError, RuntimeError) as fault:  # uvloop's may be a RuntimeError, says aiohappyeyeballs
+        if getattr(fault, "errno", None) is None:
             raise NoneAnswered("no connection: none of the host's addresses answers") from None
         raise
 
