@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import orjson
 import pytest
 from fakes.master_keys import KEYS, keys
+from hypothesis import given
+from hypothesis import strategies as st
 
 from worker.channels import CHANNELS
 from worker.channels.secrecy import secrets_of
+from worker.errors import BellhopError
 from worker.models import App, Destination
 from worker.stores.sealing import KEY_FIELD, resealed_app, sealed_app, unsealed_app
 
@@ -103,3 +107,27 @@ def test_the_order_of_what_can_be_read_is_no_change(destination):
     raw = orjson.loads(fields[b"ops"])
     turned = raw | {"settings": dict(reversed(raw["settings"].items()))}
     assert read(fields | {b"ops": orjson.dumps(turned, option=orjson.OPT_INDENT_2)}) == destination
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["hipchat", "token"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = ("v", "channel", "enabled", "settings", "sealed", "rate_limit", "on_ambiguous", "master", "wrapped")
+MAPS = st.dictionaries(st.sampled_from(NAMES), JSON | st.just(2), max_size=len(NAMES))
+
+
+@given(st.binary(max_size=80) | MAPS, st.binary(max_size=80) | MAPS)
+def test_whatever_stands_there_is_a_problem_and_stops_nobody(key, raw):
+    """Bytes and JSON of every kind, as key and as destination: never an exception, neither read nor sealed anew."""
+    written = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in (key, raw)]
+    fields = dict(zip([KEY_FIELD.encode(), b"ops"], written, strict=True))
+    assert read(fields).problem
+    with pytest.raises(BellhopError):
+        resealed_app("shop", fields, KEYS)

@@ -173,6 +173,8 @@ def test_a_generated_key_goes_by_deleting_its_file(with_keys):
     bellhop("apps", "apply", "-", stdin=FILE)
     with_keys(1)
     assert f"delete {key_path(settings().state_dir)}" in bellhop("keys", "rotate").output
+    key_path(settings().state_dir).chmod(0o644)
+    assert "0 apps" in bellhop("keys", "rotate").output
     key_path(settings().state_dir).unlink()
     assert bellhop("apps", "export").exit_code == 0
 
@@ -214,7 +216,7 @@ def test_rotate_names_what_it_could_not_read(with_keys, register, redis_server):
     result = bellhop("keys", "rotate")
     assert result.exit_code == 1
     assert "app shop stays as it is: what is stored was altered or damaged; apply its settings again" in result.output
-    assert f"master key {name(1)} is still needed by 1 apps" in result.output
+    assert f"master key {name(1)} is still needed by 1 app" in result.output
     assert register("in_use") == {name(1), name(2)}
     bellhop("apps", "apply", "-", stdin=FILE)
     assert bellhop("keys", "rotate").exit_code == 0
@@ -228,7 +230,7 @@ def test_a_lost_key_is_forgotten_and_its_apps_applied_again(with_keys):
     with_keys(2)
     assert bellhop("keys", "forget", name(3)).exit_code == 1
     said = bellhop("keys", "forget", name(1)).output
-    assert said.strip() == f"master key {name(1)} is forgotten; apply the settings of 1 apps again"
+    assert said.strip() == f"master key {name(1)} is forgotten; apply the settings of 1 app again"
     assert name(1) in bellhop("destinations", "list").output
     assert bellhop("apps", "apply", "-", stdin=FILE).exit_code == 0
     assert bellhop("apps", "export").exit_code == 0
@@ -248,11 +250,11 @@ def test_doctor_looks_at_the_keys(with_keys, register):
     with_keys(2, 1)
     register("tell", "host-7-abc", keys(1).ids)
     found = findings()
-    assert "keys rotate" in found[f"1 apps are sealed under the older master key {name(1)}"]["advice"]
+    assert "keys rotate" in found[f"the older master key {name(1)} still seals 1 app"]["advice"]
     assert found[f"1 of 1 workers do not have master key {name(2)}"]["level"] == "problem"
     with_keys(2)
     found = findings()
-    assert found[f"master key {name(1)} is not at hand, and seals 1 apps"]["level"] == "problem"
+    assert found[f"master key {name(1)} is not at hand, and seals 1 app"]["level"] == "problem"
     assert name(1) in found["shop/ops"]["advice"]
     with_keys(2, 1)
     register("withdraw", "host-7-abc", keys(1).ids)

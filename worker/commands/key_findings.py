@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from redis.asyncio import Redis
 
 from config.settings import settings
+from worker.commands.output import counted
 from worker.errors import InvalidSettings
 from worker.key_file import kept_key, key_path
 from worker.keys import NO_KEYS, SETTING, MasterKeys
@@ -60,15 +61,15 @@ def _file() -> Iterator[Found]:
 
 def _not_at_hand(keys: MasterKeys, used: set[str], needed: Mapping[str, int]) -> Iterator[Found]:
     for each in sorted(used - set(keys.ids)):
-        what = f"master key {each} is not at hand, and seals {needed.get(each, 0)} apps"
+        what = f"master key {each} is not at hand, and seals {counted(needed.get(each, 0), 'app')}"
         yield what, "problem", f"put it back into {SETTING}; where it is lost, `bellhop keys forget {each}`"
 
 
 def _older(keys: MasterKeys, needed: Mapping[str, int]) -> Iterator[Found]:
     for each in keys.ids[1:]:
         if needed.get(each):
-            what = f"{needed[each]} apps are sealed under the older master key {each}"
-            yield what, "warning", "bring them under the newest: `bellhop keys rotate`"
+            what = f"the older master key {each} still seals {counted(needed[each], 'app')}"
+            yield what, "warning", "bring everything under the newest: `bellhop keys rotate`"
         else:
             yield f"no app needs the older master key {each}", "ok", "it can be removed"
 

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a problem, 2 wrong usage, 3 Redis cannot be reached.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +14,8 @@ from redis.asyncio import Redis
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from config.settings import settings
-from worker.commands.output import Exit, connected, print_json, print_line, print_table, run, warn
-from worker.errors import NotFound
+from worker.commands.output import Exit, connected, counted, print_json, print_line, print_table, run, warn
+from worker.errors import InvalidSettings, NotFound
 from worker.key_file import kept_key, key_path
 from worker.keys import SETTING, MasterKeys, key_id, new_key
 from worker.stores.key_register import KeyRegister
@@ -79,22 +80,12 @@ def rotate(as_json: AsJson = False) -> None:
                 )
             return keys, done, dict(await register.retire(keys.newest))
 
-    keys, done, needed = run(work)
-    told = {
-        "newest": keys.newest,
-        "apps": done.apps,
-        "destinations": done.destinations,
-        "passed_over": done.passed_over,
-        "seconds": round(time.monotonic() - began, 3),
-        "needed": needed,
-        "removable": [each for each in keys.ids[1:] if each not in needed],
-        "problems": done.problems,
-    }
+    told = _told(*run(work)) | {"seconds": round(time.monotonic() - began, 3)}
     if as_json:
         print_json(told)
     else:
         _print_rotated(told)
-    raise typer.Exit(Exit.PROBLEMS if done.problems else Exit.OK)
+    raise typer.Exit(Exit.PROBLEMS if told["problems"] else Exit.OK)
 
 
 @app.command()
@@ -115,7 +106,7 @@ def forget(
     if as_json:
         print_json({"forgotten": key, "apps": lost})
     else:
-        print_line(f"master key {key} is forgotten; apply the settings of {lost} apps again")
+        print_line(f"master key {key} is forgotten; apply the settings of {counted(lost, 'app')} again")
 
 
 async def _rows(redis: Redis, keys: MasterKeys) -> list[dict[str, Any]]:
@@ -137,28 +128,42 @@ async def _rows(redis: Redis, keys: MasterKeys) -> list[dict[str, Any]]:
     ]
 
 
+def _told(keys: MasterKeys, done: Rotated, needed: dict[str, int]) -> dict[str, Any]:
+    return {
+        "newest": keys.newest,
+        "apps": done.apps,
+        "destinations": done.destinations,
+        "passed_over": done.passed_over,
+        "needed": needed,
+        "removable": [each for each in keys.ids[1:] if each not in needed],
+        "problems": done.problems,
+    }
+
+
 def _print_rotated(told: dict[str, Any]) -> None:
     for name, problem in told["problems"].items():
         warn(f"app {name} stays as it is: {problem}")
-    counts = f"{told['apps']} apps with {told['destinations']} destinations"
+    counts = f"{counted(told['apps'], 'app')} with {counted(told['destinations'], 'destination')}"
     print_line(f"{counts} sealed anew under master key {told['newest']} in {told['seconds']:.1f} s")
     if told["passed_over"]:
-        print_line(f"{told['passed_over']} apps were under it already, or hold nothing")
+        print_line(f"under it already, or empty: {counted(told['passed_over'], 'app')}")
     for each in told["removable"]:
         print_line(f"no app needs master key {each} any more: {_removal(each)}, and start the workers again")
     others = sorted(set(told["needed"]) - {told["newest"]})
     for each in others:
-        print_line(f"master key {each} is still needed by {told['needed'][each]} apps")
+        print_line(f"master key {each} is still needed by {counted(told['needed'][each], 'app')}")
     if not told["removable"] and not others and not told["apps"]:
-        print_line(f"to change the master key: `bellhop keys generate`, put it in front in {SETTING}, "
-                   "start the workers again, then rotate")  # fmt: skip
+        print_line(
+            f"to change it: `bellhop keys generate`, put it in front in {SETTING}, start the workers again, rotate"
+        )
 
 
 def _removal(old: str) -> str:
     """How a key goes that nobody needs."""
-    kept = kept_key(settings().state_dir)
-    if kept is not None and key_id(kept) == old:
-        return f"delete {key_path(settings().state_dir)}"
+    with suppress(InvalidSettings):  # one that cannot be read is not among the keys
+        kept = kept_key(settings().state_dir)
+        if kept is not None and key_id(kept) == old:
+            return f"delete {key_path(settings().state_dir)}"
     return f"take it out of {SETTING}"
 
 

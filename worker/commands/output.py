@@ -55,6 +55,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
     console.print(table)
 
 
+def counted(number: int, what: str) -> str:
+    """`1 app`, `2 apps`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 STYLES = {"delivered": "green", "failed": "red", "skipped": "yellow", "retrying": "magenta", "owed": "cyan"}
 
 
