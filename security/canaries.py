@@ -13,7 +13,7 @@ from security.planting import Mint, Uncovered, secret_paths
 from security.row import Row, Say
 from security.samples import operator_fields, plant_everything
 from security.uses import commands, uncovered
-from security.visit import Found, Visit
+from security.visit import FLOWER, LOGS, Found, Marks, Visit
 from worker.channels import CHANNELS
 
 SHOWN: Final = 8
@@ -26,14 +26,16 @@ def measure(scale: float, say: Say) -> list[Row]:
         planted, changed = plant_everything(Mint()), plant_everything(Mint())
     except Uncovered as problem:
         return [Row("secret canaries", "one in every secret field", str(problem), holds=False)]
-    typed, tracer = Canary("operator/typed", fresh()), Canary("tracer", fresh())
+    marks = Marks(*(Canary(name, fresh()) for name in ("operator/typed", "an alert's words", "tracer")))
     with tempfile.TemporaryDirectory(prefix="bellhop-canaries-") as folder:
-        found = Visit(planted, changed, typed, tracer, scale=scale, say=say).run(Path(folder))
+        found = Visit(planted, changed, marks, scale=scale, say=say).run(Path(folder))
     say("searching")
-    secrets = [*planted.canaries, *changed.canaries, *found.operator, typed]
-    search, trace = Search(secrets), Search([tracer])
-    rows = [_searched(kind, places, search) for kind, places in found.places.items()]
-    return [_planted(len(secrets), found), *rows, _traced(found, trace), _called(found)]
+    secrets = [*planted.canaries, *changed.canaries, *found.operator, marks.typed]
+    search = Search(secrets)
+    rows = [_searched(f"canaries in {kind}", places, search) for kind, places in found.places.items()]
+    told = [*found.places[LOGS], *found.places[FLOWER]]
+    rows.append(_searched("alerts' own words in logs and Flower", told, Search([marks.words])))
+    return [_planted(len(secrets), found), *rows, _traced(found, Search([marks.tracer])), _called(found)]
 
 
 def _planted(secrets: int, found: Found) -> Row:
@@ -48,16 +50,14 @@ def _planted(secrets: int, found: Found) -> Row:
     return Row("secret canaries planted", aim, measured, holds=not notes, note="; ".join(notes))
 
 
-def _searched(kind: str, places: Sequence[Named], search: Search) -> Row:
+def _searched(what: str, places: Sequence[Named], search: Search) -> Row:
     hits = list(_hits(places, search))
     names = {name for _, found in hits for name in found}
     size = sum(len(content) for _, content in places) / 2**20
     measured = f"{len(names)} found in {len(places):,} places ({size:.1f} MiB)"
     lines = [f"{place}: {', '.join(sorted(found))}" for place, found in hits[:SHOWN]]
     more = [f"and {len(hits) - SHOWN} more places"] * (len(hits) > SHOWN)
-    return Row(
-        f"canaries in {kind}", "0 found", measured, holds=bool(places) and not hits, note="\n".join([*lines, *more])
-    )
+    return Row(what, "0 found", measured, holds=bool(places) and not hits, note="\n".join([*lines, *more]))
 
 
 def _hits(places: Iterable[Named], search: Search) -> Iterable[tuple[str, set[str]]]:

@@ -13,6 +13,7 @@ from worker.channels.channel import Channel
 from worker.settings_tree import written_fields
 
 OPTIONS: Final = ("channel", "enabled", "rate_limit", "on_ambiguous", "settings")
+LISTS: Final = frozenset({"allowed_addresses"})
 YAML: Final = """
 apps:
   {app}:
@@ -109,7 +110,10 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def operators(secret: str, url: str, fields: Sequence[str]) -> Iterator[dict[str, str]]:
-    """An operator's environments: Redis away or refusing, and `secret` in the place of whatever else can be set."""
+    """An operator's environments: Redis away or refusing, and `secret` in the place of whatever else can be set.
+
+    But for those whose errors have to say which of many entries is wrong.
+    """
     host = url.rpartition("@")[2]
     for address in (
         f"redis://:{secret}@127.0.0.1:1/0", f"redis://:{secret}@{host}", f"redis://{secret}:{secret}@{host}",
@@ -118,8 +122,7 @@ def operators(secret: str, url: str, fields: Sequence[str]) -> Iterator[dict[str
         f"redis://:{secret}@127.0.0.1:1/0?{secret}={secret}", f"redis://:{secret}@127.0.0.1:1/{secret}",
     ):  # fmt: skip
         yield {"BELLHOP_REDIS_URL": address}
-    for field in fields:
+    for field in sorted({*fields} - LISTS):
         for name in (field, f"{field}_FILE"):
             yield {f"BELLHOP_{name.upper()}": secret}
     yield {"BELLHOP_MASTER_KEYS": f"{secret},{secret}"}
-    yield {"BELLHOP_ALLOWED_ADDRESSES": f"10.0.0.0/8,{secret}"}

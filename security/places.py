@@ -21,8 +21,6 @@ PAGES: Final = ("", "workers", "tasks", "broker", "metrics")
 API: Final = ("api/workers?refresh=1", "api/tasks?limit=100000", "api/task/types", "api/queues/length")
 END: Final = b"the monitor has seen everything"
 LISTENS_S: Final = 10.0
-TASKS_SHOWN: Final = 40
-"""The pages of so many tasks are looked at, one by one; the list has all of them."""
 
 
 def redis_values(url: str) -> Iterator[Named]:
@@ -106,14 +104,14 @@ def monitored(file: Path) -> Iterator[Named]:
         yield f"command {name[:80]}", line
 
 
-def pages(url: str) -> Iterator[Named]:
-    """Flower's pages and its API, with each task's own."""
+def pages(url: str, tasks: int) -> Iterator[Named]:
+    """Flower's pages and its API; of so many tasks their own, since the list has all of them."""
     for path in (*PAGES, *API):
         yield f"Flower's /{path}", read_page(f"{url}/{path}")
     workers = json.loads(read_page(f"{url}/api/workers") or b"{}")
     for name in workers:
         yield f"Flower's /worker/{name}", read_page(f"{url}/worker/{quote(name)}")
-    for task in list(json.loads(read_page(f"{url}/api/tasks?limit=100000") or b"{}"))[:TASKS_SHOWN]:
+    for task in list(json.loads(read_page(f"{url}/api/tasks?limit=100000") or b"{}"))[:tasks]:
         for path in (f"task/{task}", f"api/task/info/{task}"):
             yield f"Flower's /{path}", read_page(f"{url}/{path}")
 

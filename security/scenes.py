@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -55,17 +54,12 @@ def write_apps(world: World, name: str, apps: Apps) -> str:
     return str(file)
 
 
-def event(app: str, event_id: str, **more: Any) -> dict[str, Any]:
-    """An alert."""
-    words = {"title": f"Alert {event_id}", "message": "It is full.", "severity": "error", "rule": event_id}
-    return {"app": app, "id": event_id, **words, "tags": {"host": "db-1"}, **more}
-
-
 class Days:
-    """Runs them; `world` is entered, its workers are up."""
+    """Runs them; `world` is entered, its workers are up; `words` is what every alert says."""
 
-    def __init__(self, world: World, planted: Planted, scale: float) -> None:
+    def __init__(self, world: World, planted: Planted, words: str, scale: float) -> None:
         self._world = world
+        self._words = words
         self._apps = apps_of(planted, world)
         self._crashes = crashes_of(planted)
         self._scale = scale
@@ -98,12 +92,12 @@ class Days:
         `tracer` is the id of one more alert.
         """
         self._world.bad.break_down({"hang": True, "times": len(self._apps["bad"])})
-        for app, most in EVENTS.items():
-            for number in range(max(1, round(most * self._scale))):
-                self._send(self._redis, event(app, f"{app}-{number}"))
-        self._send(self._redis, event("good", tracer))
-        self._send(self._redis, {"app": "good", "title": ["no", "text"]})
-        self._send(self._other, event("crashes", "crash"))
+        for app in EVENTS:
+            for number in range(self._count(app)):
+                self._send(app, f"{app}-{number}")
+        self._send("good", tracer)
+        self._redis.xadd("bellhop:events", {"event": orjson.dumps({"app": "good", "title": [self._words]})})
+        self._send("crashes", "crash", self._other)
 
     def hang(self) -> None:
         """Wait until deliveries are under way that no vendor answers."""
@@ -112,7 +106,7 @@ class Days:
     def end(self) -> str:
         """Everything is well again; returns what was not settled all the same, in words."""
         self._world.bad.repair()
-        self._send(self._redis, event("good", "good-0-resolved", rule="good-0", status="resolved"))
+        self._send("good", "good-0-resolved", rule="good-0", status="resolved")
         try:
             until(lambda: self._settled() >= self._owed(), SETTLED_S, "results")
         except NotInTime:
@@ -137,8 +131,13 @@ class Days:
         return sum(result["app"] in {"good", "bad"} for result in self.results())
 
     def _owed(self) -> int:
-        counts = {app: max(1, round(EVENTS[app] * self._scale)) for app in ("good", "bad")}
-        return (counts["good"] + 2) * len(self._apps["good"]) + counts["bad"] * len(self._apps["bad"])
+        good = self._count("good") + len(("the tracer", "resolved"))
+        return good * len(self._apps["good"]) + self._count("bad") * len(self._apps["bad"])
 
-    def _send(self, client: Any, alert: Mapping[str, Any]) -> None:
-        client.xadd("bellhop:events", {"event": orjson.dumps(alert)})
+    def _count(self, app: str) -> int:
+        return max(1, round(EVENTS[app] * self._scale))
+
+    def _send(self, app: str, event_id: str, client: Any = None, **more: Any) -> None:
+        words = {"title": f"Alert {event_id}", "message": self._words, "severity": "error", "tags": {"host": "db-1"}}
+        alert = {"app": app, "id": event_id, "rule": event_id, **words, **more}
+        (client or self._redis).xadd("bellhop:events", {"event": orjson.dumps(alert)})

@@ -55,7 +55,7 @@ def uses(known: Known) -> dict[Words, list[Words]]:
         ("deliveries", "list"): [("--limit", "10000"), ("--state", "failed")],
         ("deliveries", "show"): [(event,), ("parroted-0",)],
         ("explain",): [(event,), ("parroted-0",), ("bad-0",)],
-        ("send",): [("--app", "good", "--title", "By hand", "--wait", "5"), ("--app", "nobody", "--title", "x")],
+        ("send",): [("--app", "good", "--title", "By hand", "--wait", "2"), ("--app", "nobody", "--title", "x")],
         ("replay",): [("--dry-run",), ("--app", "parroted")],
         ("status",): [()],
         ("doctor",): [()],

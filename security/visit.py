@@ -23,6 +23,7 @@ from security.world import World, free_port
 
 T = TypeVar("T")
 UNREACHABLE: Final = "redis://:{}@127.0.0.1:1/0"
+LOGS, FLOWER = "logs", "Flower"
 FULL: Final = 0.5
 """From this scale on nothing is left out."""
 
@@ -42,23 +43,32 @@ class Found:
         self.places.setdefault(kind, []).extend(places)
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Texts that are looked for besides the planted secrets."""
+
+    typed: Canary
+    """The secret that an operator gets wrong."""
+    words: Canary
+    """What alerts say: in no log and no task."""
+    tracer: Canary
+    """No secret: it is meant to be found in every kind of place."""
+
+
 class Visit:
     """Runs a world once.
 
     Args:
         planted: what is applied.
         changed: the same with other secrets.
-        typed: the secret that an operator gets wrong.
-        tracer: no secret: it is meant to be found in every kind of place.
+        marks: what else is looked for.
         scale: 1 is the full size.
         say: is told how it goes.
     """
 
-    def __init__(
-        self, planted: Planted, changed: Planted, typed: Canary, tracer: Canary, *, scale: float, say: Say
-    ) -> None:
+    def __init__(self, planted: Planted, changed: Planted, marks: Marks, *, scale: float, say: Say) -> None:
         self._planted, self._changed = planted, changed
-        self._typed, self._tracer = typed, tracer.text
+        self._typed, self._words, self._tracer = marks.typed, marks.words.text, marks.tracer.text
         self._scale = scale
         self._say = say
         self._found = Found()
@@ -76,8 +86,10 @@ class Visit:
             self._found.add("what Redis was told", [*monitored(world.monitor), *redis_logs(world.redis.url)])
             world.redis.client.save()
             self._found.add("Redis' files", files_in(world.folders.redis / "redis", "*"))
-        self._found.add("logs", files_in(world.folders.logs, "*.log"))
-        self._found.add("what commands print", files_in(world.folders.said, "*.out"))
+        self._found.add(LOGS, files_in(world.folders.logs, "*.log"))
+        self._found.add(LOGS, files_in(world.folders.said, "*-up.out"))
+        printed = files_in(world.folders.said, "*.out")
+        self._found.add("what commands print", (named for named in printed if not named[0].endswith("-up.out")))
         return self._found
 
     @property
@@ -89,10 +101,13 @@ class Visit:
         firsts = {channel.name: (channel, tree) for channel, tree in reversed(self._planted.trees)}
         return list(firsts.values()) if self._short else self._planted.trees
 
+    def _count(self, full: int, least: int) -> int:
+        return least if self._short else full
+
     def _days(self, world: World) -> None:
         self._say("starting Redis, workers and Flower")
         up = world.start_up()
-        days = Days(world, self._planted, self._scale)
+        days = Days(world, self._planted, self._words, self._scale)
         world.parrots.listen(self._planted.secrets(days.trees("parroted")) | {self._typed.text: self._typed.text})
         up_log = world.shell.said[-1]
         defective = self._start_others(world)
@@ -112,7 +127,7 @@ class Visit:
         self._commands(world.shell, known)
         self._say("looking at Flower")
         world.wait_for_flower()
-        self._found.add("Flower", pages(world.flower))
+        self._found.add(FLOWER, pages(world.flower, self._count(40, least=4)))
         for pid in [*watching, up]:
             world.shell.end(pid)
 
@@ -149,7 +164,8 @@ class Visit:
         world.shell.run("destinations", "test", "--channel", self._typed.text)
         for environment in self._spread(self._environments(world), 5):
             world.shell.run("status", **environment)
-            world.shell.run("destinations", "test", "parroted", "webhook", "--json", **environment)
+            if "BELLHOP_REDIS_URL" not in environment:
+                world.shell.run("destinations", "test", "parroted", "webhook", "--json", **environment)
         for where in ("compose", "refusal", "carry", "judge"):
             trial = ("destinations", "test", "crashes", where)
             world.shell.run(*trial, using=("security.crashing",), BELLHOP_REDIS_URL=world.url(1))
@@ -163,7 +179,7 @@ class Visit:
     def _spread(self, everything: Iterable[T], count: int) -> list[T]:
         """So many of them in the short form, ten times as many at full size, evenly spread."""
         whole = list(everything)
-        step = max(1, len(whole) // (count if self._short else 10 * count))
+        step = max(1, len(whole) // self._count(10 * count, least=count))
         return whole[::step]
 
     def _commands(self, shell: Shell, known: Known) -> None:

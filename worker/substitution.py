@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from config.settings import PREFIX, SECRETS
 from worker.strict_yaml import Tree
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+
+OWN_SECRETS = frozenset(f"{PREFIX}{name.upper()}" for name in SECRETS)
 
 
 def substituted(tree: Tree, environment: Mapping[str, str], problems: list[str], path: str = "") -> Tree:
@@ -35,6 +38,10 @@ def _text(text: str, environment: Mapping[str, str], problems: list[str], path: 
             problems.append(f"{path}: `${{` must begin a variable such as ${{NAME}}; write $${{ for the text itself")
             return ""
         name, default = inside[1], inside[2]
+        if name in OWN_SECRETS:
+            # Who writes a file need not be who applies it, and could have a master key sent to a web hook.
+            problems.append(f"{path}: {name} is Bellhop's own secret, and not for a settings file to read")
+            return ""
         value = environment.get(name)
         if default is not None:
             return value or default

@@ -218,6 +218,7 @@ def test_variables_are_substituted():
         (one(more=", on_ambiguous: [retry]"), "d.on_ambiguous: must be retry or stop"),
         (one(more=", enable: true"), "d.enable: is not known here; did you mean enabled?"),
         (one('{token: "${NOPE}"}'), "d.settings.token: the environment variable NOPE is not set"),
+        (one('{token: "x${BELLHOP_MASTER_KEYS}"}'), "d.settings.token: BELLHOP_MASTER_KEYS is Bellhop's own secret"),
         (one('{token: "${}"}'), "d.settings.token: `${` must begin a variable such as ${NAME}; write $${"),
         (one('{token: "x${y"}'), "d.settings.token: `${` must begin a variable such as ${NAME}; write $${"),
         (one('{token: "${1x}"}'), "d.settings.token: `${` must begin a variable such as ${NAME}; write $${"),
