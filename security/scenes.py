@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 import orjson
@@ -19,6 +20,7 @@ SETTLED_S: Final = 60.0
 UNDER_WAY_S: Final = 20.0
 EVENTS: Final = {"good": 2, "bad": 1, "parroted": 10}
 """How many to each destination at full size."""
+_CHANNEL = re.compile(rb'"channel":"\w+"')
 Apps = dict[str, dict[str, Any]]
 
 
@@ -99,6 +101,16 @@ class Days:
         self._redis.xadd("bellhop:events", {"event": orjson.dumps({"app": "good", "title": [self._words]})})
         self._send("crashes", "crash", self._other)
 
+    def tamper(self) -> None:
+        """Somebody with Redis gives an app another's settings: as they are, cut off, and as another channel's."""
+        stored: Any = self._redis.hgetall("bellhop:app:good")
+        spoilt = {}
+        for name, raw in stored.items():
+            spoilt |= {name: raw, b"cut-" + name: raw[:-30], b"as-" + name: _CHANNEL.sub(b'"channel":"slack"', raw)}
+        self._redis.hset("bellhop:app:tampered", mapping=spoilt)
+        self._redis.sadd("bellhop:apps", "tampered")
+        self._send("tampered", "tampered-0")
+
     def hang(self) -> None:
         """Wait until deliveries are under way that no vendor answers."""
         until(self._world.bad.received, UNDER_WAY_S, "deliveries that hang")
@@ -117,7 +129,8 @@ class Days:
         """By channel, how many deliveries arrived."""
         counts = dict.fromkeys(CHANNELS, 0)
         for result in self.results():
-            counts[result["channel"]] += result["outcome"] == "delivered"
+            if result["outcome"] == "delivered":
+                counts[result["channel"]] += 1
         return counts
 
     def results(self) -> list[dict[str, Any]]:

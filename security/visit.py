@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from chaos.processes import Process
 from config.settings import Settings
 from security.canary import Canary
+from security.defective import Where
 from security.mistakes import files, operators, pairs
 from security.places import Named, arguments, monitored, pages, redis_logs, redis_values
 from security.places import files as files_in
@@ -118,6 +119,7 @@ class Visit:
         world.wait_for_flower()
         watching = [world.shell.start(*call) for call in lasting(known)]
         days.begin(self._tracer)
+        days.tamper()
         days.hang()
         self._found.add("process arguments", arguments(world.processes))
         world.kill_worker(up)
@@ -155,26 +157,27 @@ class Visit:
             file = world.folders.typed / f"wrong-{number}"
             file.write_bytes(content)
             world.shell.run("apps", "apply", str(file))
-        for channel, tree in self._some_trees():
-            for given in self._spread(pairs(channel, tree), 2):
-                options = [
-                    word for name, value in given.items() if "\0" not in value for word in ("--set", f"{name}={value}")
-                ]
-                world.shell.run("destinations", "test", "--channel", channel.name, *options)
-        world.shell.run("destinations", "test", "--channel", self._typed.text)
-        for environment in self._spread(self._environments(world), 5):
-            world.shell.run("status", **environment)
-            if "BELLHOP_REDIS_URL" not in environment:
-                world.shell.run("destinations", "test", "parroted", "webhook", "--json", **environment)
-        for where in ("compose", "refusal", "carry", "judge"):
-            trial = ("destinations", "test", "crashes", where)
+        self._wrong_options(world.shell)
+        self._wrong_environments(world)
+        for where in Where:
+            trial = ("destinations", "test", "crashes", where.value)
             world.shell.run(*trial, using=("security.crashing",), BELLHOP_REDIS_URL=world.url(1))
 
-    def _environments(self, world: World) -> Iterator[dict[str, str]]:
+    def _wrong_options(self, shell: Shell) -> None:
+        for channel, tree in self._some_trees():
+            for given in self._spread(pairs(channel, tree), 2):
+                typed = [f"{name}={value}" for name, value in given.items() if "\0" not in value]
+                options = [word for pair in typed for word in ("--set", pair)]
+                shell.run("destinations", "test", "--channel", channel.name, *options)
+        shell.run("destinations", "test", "--channel", self._typed.text)
+
+    def _wrong_environments(self, world: World) -> None:
         web = world.places["parroted"].url
         for name in operator_fields():
-            yield {f"BELLHOP_{name.upper()}": web.replace("://", f"://bellhop:{self._typed.text}@")}
-        yield from operators(self._typed.text, world.redis.url, list(Settings.model_fields))
+            leads = {f"BELLHOP_{name.upper()}": web.replace("://", f"://bellhop:{self._typed.text}@")}
+            world.shell.run("destinations", "test", "parroted", "webhook", "--json", **leads)
+        for environment in self._spread(operators(self._typed.text, world.redis.url, list(Settings.model_fields)), 5):
+            world.shell.run("status", **environment)
 
     def _spread(self, everything: Iterable[T], count: int) -> list[T]:
         """So many of them in the short form, ten times as many at full size, evenly spread."""
