@@ -13,6 +13,13 @@ from worker.channels.channel import Channel
 from worker.settings_tree import written_fields
 
 OPTIONS: Final = ("channel", "enabled", "rate_limit", "on_ambiguous", "settings")
+ADDRESSES: Final = (
+    "redis://:{0}@127.0.0.1:1/0", "redis://:{0}@{1}", "redis://{0}:{0}@{1}", "rediss://:{0}@{1}", "redis://:{0}#@{1}",
+    "redis://:{0}/@{1}", "redis://:@{0}@[{1}", "redis://:{0}@127.0.0.1:{0}/0", "http://:{0}@{1}", "{0}",
+    "unix://:{0}@/nowhere", "redis://:{0}@127.0.0.1:1/{0}", "redis://:{0}@127.0.0.1:1/0?option={0}",
+    "rediss://:{0}@127.0.0.1:1/0?ssl_password={0}",
+)  # fmt: skip
+"""Of Redis: `{0}` is the secret, `{1}` where one runs that has another password."""
 LISTS: Final = frozenset({"allowed_addresses"})
 YAML: Final = """
 apps:
@@ -115,13 +122,8 @@ def operators(secret: str, url: str, fields: Sequence[str]) -> Iterator[dict[str
     But for those whose errors have to say which of many entries is wrong.
     """
     host = url.rpartition("@")[2]
-    for address in (
-        f"redis://:{secret}@127.0.0.1:1/0", f"redis://:{secret}@{host}", f"redis://{secret}:{secret}@{host}",
-        f"rediss://:{secret}@{host}", f"redis://:{secret}#@{host}", f"redis://:{secret}/@{host}", f"redis://:@{secret}@[{host}",
-        f"redis://:{secret}@127.0.0.1:{secret}/0", f"http://:{secret}@{host}", f"unix://:{secret}@/nowhere", secret,
-        f"redis://:{secret}@127.0.0.1:1/0?{secret}={secret}", f"redis://:{secret}@127.0.0.1:1/{secret}",
-    ):  # fmt: skip
-        yield {"BELLHOP_REDIS_URL": address}
+    for address in ADDRESSES:
+        yield {"BELLHOP_REDIS_URL": address.format(secret, host)}
     for field in sorted({*fields} - LISTS):
         for name in (field, f"{field}_FILE"):
             yield {f"BELLHOP_{name.upper()}": secret}

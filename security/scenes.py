@@ -104,7 +104,7 @@ class Days:
     def tamper(self) -> None:
         """Somebody with Redis gives an app another's settings: as they are, cut off, and as another channel's."""
         stored: Any = self._redis.hgetall("bellhop:app:good")
-        spoilt = {}
+        spoilt: Any = {}
         for name, raw in stored.items():
             spoilt |= {name: raw, b"cut-" + name: raw[:-30], b"as-" + name: _CHANNEL.sub(b'"channel":"slack"', raw)}
         self._redis.hset("bellhop:app:tampered", mapping=spoilt)
