@@ -14,13 +14,13 @@ from worker.settings_tree import written_fields
 
 OPTIONS: Final = ("channel", "enabled", "rate_limit", "on_ambiguous", "settings")
 ADDRESSES: Final = (
-    "redis://:{0}@127.0.0.1:1/0", "redis://:{0}@{1}", "redis://{0}:{0}@{1}", "rediss://:{0}@{1}", "redis://:{0}#@{1}",
+    "redis://:{0}@127.0.0.1:1/0", "redis://:{0}@{1}", "redis://bellhop:{0}@{1}", "rediss://:{0}@{1}", "redis://:{0}#@{1}",
     "redis://:{0}/@{1}", "redis://:@{0}@[{1}", "redis://:{0}@127.0.0.1:{0}/0", "http://:{0}@{1}", "{0}",
     "unix://:{0}@/nowhere", "redis://:{0}@127.0.0.1:1/{0}", "redis://:{0}@127.0.0.1:1/0?option={0}",
     "rediss://:{0}@127.0.0.1:1/0?ssl_password={0}",
 )  # fmt: skip
 """Of Redis: `{0}` is the secret, `{1}` where one runs that has another password."""
-LISTS: Final = frozenset({"allowed_addresses"})
+SHOWN: Final = frozenset({"allowed_addresses", "prefix", "state_dir"})
 YAML: Final = """
 apps:
   {app}:
@@ -119,12 +119,12 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def operators(secret: str, url: str, fields: Sequence[str]) -> Iterator[dict[str, str]]:
     """An operator's environments: Redis away or refusing, and `secret` in the place of whatever else can be set.
 
-    But for those whose errors have to say which of many entries is wrong.
+    But for those that are names, and for a list whose errors have to say which of many entries is wrong.
     """
     host = url.rpartition("@")[2]
     for address in ADDRESSES:
         yield {"BELLHOP_REDIS_URL": address.format(secret, host)}
-    for field in sorted({*fields} - LISTS):
+    for field in sorted({*fields} - SHOWN):
         for name in (field, f"{field}_FILE"):
             yield {f"BELLHOP_{name.upper()}": secret}
     yield {"BELLHOP_MASTER_KEYS": f"{secret},{secret}"}
