@@ -75,7 +75,7 @@ def _traced(found: Found, trace: Search) -> Row:
 
 
 def _called(found: Found) -> Row:
-    forgotten = uncovered()
-    measured = f"{len(commands()) - len(forgotten)} of {len(commands())}, in {found.called} calls"
+    forgotten, there = uncovered(), len(commands())
+    measured = f"{there - len(forgotten) - found.left_out} of {there}, in {found.called} calls"
     note = f"not called: {', '.join(forgotten)}; add a use to security/uses.py" if forgotten else ""
     return Row("commands of bellhop looked at", "all, plain and with --json", measured, holds=not forgotten, note=note)
