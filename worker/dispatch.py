@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import reprlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 Raw = bytes | str | dict[str, Any]
 """An event as it came: JSON from the stream, or text or an object from a producer that uses Celery."""
 CLOCK_SLACK_S = 7 * 86_400.0
+AT_ONCE = 400
+"""Of a Celery producer's list, how many events are dispatched in one step: a script takes a few thousand values."""
 PAUSES_S = (0.2, 0.5, 1.0, *(2.0,) * 30)
 """How long a batch waits for Redis between tries: a minute in all, longer than a failover takes."""
 
@@ -45,6 +48,14 @@ class DispatchReport:
     skipped: int = 0
     repeated: list[str] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
+
+    def add(self, other: DispatchReport) -> None:
+        """What came of another part of the same task."""
+        self.events += other.events
+        self.owed += other.owed
+        self.skipped += other.skipped
+        self.repeated += other.repeated
+        self.rejected += other.rejected
 
     def as_result(self) -> dict[str, Any]:
         """The task's return value."""
@@ -83,7 +94,11 @@ class Dispatcher:
 
         While Redis is away it waits: a batch from a Celery producer is nowhere else. Doing it twice does nothing twice.
         """
-        return await _patiently(partial(self._dispatch, raws, entries), len(raws))
+        report = DispatchReport()
+        for start in range(0, len(raws), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            report.add(await _patiently(partial(self._dispatch, raws[part], entries[part]), len(raws[part])))
+        return report
 
     async def dispatch_entries(self, entries: Sequence[str]) -> DispatchReport:
         """Dispatch one batch of the stream's; those that are not there any more were dispatched already."""
@@ -180,11 +195,22 @@ def as_bytes(raw: Any) -> bytes:
     """What a producer sent, as near as it can be kept beside the error."""
     if isinstance(raw, bytes):
         return raw
-    text = raw if isinstance(raw, str) else json.dumps(raw, default=repr)
+    text = raw if isinstance(raw, str) else _text_of(raw)
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return text.encode("utf-8", "backslashreplace")
+
+
+def _text_of(raw: Any) -> str:
+    try:
+        return json.dumps(raw, default=repr)
+    except (ValueError, TypeError, RecursionError):
+        return _CLIPPED.repr(raw)  # nested so deep, for one, that nothing writes it whole
+
+
+_CLIPPED = reprlib.Repr()
+_CLIPPED.maxlevel, _CLIPPED.maxdict, _CLIPPED.maxlist, _CLIPPED.maxstring = 50, 1000, 1000, 10_000
 
 
 def _unknown(app: str) -> str:

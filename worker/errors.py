@@ -20,10 +20,15 @@ class BellhopError(Exception):
     """Something a person can act on."""
 
 
+LONGEST_FIELD = 100
+
+
 class InvalidEvent(BellhopError):
     """An event that cannot be read: `field` is the path of what is wrong, `problem` what to do about it."""
 
     def __init__(self, field: str, problem: str) -> None:
+        # A tag's name is the producer's, and its error goes into logs and onto terminals.
+        field = "".join(c if c.isprintable() else "?" for c in field[:LONGEST_FIELD])
         super().__init__(f"{field}: {problem}")
         self.field = field
         self.problem = problem

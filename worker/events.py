@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,13 +12,14 @@ import msgspec
 import orjson
 
 from worker.errors import InvalidEvent
+from worker.event_extra import storable
 from worker.models import Event, Link, Metric, Severity, Status
 
 APP = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 ID_CHARS, TITLE_CHARS, MESSAGE_BYTES, NAME_CHARS, KEY_CHARS = 128, 1024, 65_536, 256, 1024
 UTF8_BYTES: Final = 4
 """What a character takes at the most."""
-TAGS, LINKS, POINTS, HREF_CHARS = 100, 20, 5000, 2048
+TAGS, LINKS, POINTS, HREF_CHARS, EXTRAS = 100, 20, 5000, 2048, 1000
 PAST_S, FUTURE_S = 30 * 86_400.0, 86_400.0
 MILLISECONDS: Final = 1e11
 """A time beyond this is in milliseconds: as seconds it would lie in the year 5138."""
@@ -33,7 +33,7 @@ def parse_event(raw: bytes | str | dict[str, Any], *, default_id: str, received_
         raw: the JSON text, or for producers that use Celery the object itself.
         default_id: the id where the event names none.
         received_at: when it came, in epoch seconds.
-        max_bytes: the largest JSON text that is taken.
+        max_bytes: the largest JSON text that is taken; of an object, the most that its `extra` may take as JSON.
     """
     fields = raw if isinstance(raw, dict) else read_object(raw, max_bytes)
     app = _text(fields, "app", 64)
@@ -65,7 +65,7 @@ def parse_event(raw: bytes | str | dict[str, Any], *, default_id: str, received_
         tags=tags,
         links=_links(fields.get("links")),
         metric=_metric(fields.get("metric")),
-        extra=_extra(fields),
+        extra=_extra(fields, max_bytes),
     )
 
 
@@ -222,7 +222,10 @@ def _tag(tags: dict[str, Any], key: str) -> str:
     value = tags[key]
     if isinstance(value, str) or not isinstance(value, int | float):
         return _text(tags, key, TITLE_CHARS, "tags.")
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    _number(value, f"tags.{key}")
+    return str(value)
 
 
 def _links(value: Any) -> tuple[Link, ...]:
@@ -264,19 +267,11 @@ def _point(value: Any, index: int) -> tuple[float, float]:
     return _number(value[0], path), _number(value[1], path)
 
 
-def _extra(fields: dict[str, Any]) -> dict[str, Any]:
+def _extra(fields: dict[str, Any], max_bytes: int) -> dict[str, Any]:
     """Unknown keys are kept, not refused; so is what a producer puts under `extra` itself."""
     given = fields.get("extra")
     if given is None and FIELDS.issuperset(fields):
         return {}
-    extra = dict(_items(given, "extra", dict, 1000)) if given is not None else {}
+    extra = dict(_items(given, "extra", dict, EXTRAS)) if given is not None else {}
     extra |= {key: value for key, value in fields.items() if key not in FIELDS}
-    return _storable(extra) if extra else extra
-
-
-def _storable(extra: dict[str, Any], dumps: Callable[[Any], bytes] = orjson.dumps) -> dict[str, Any]:
-    try:
-        dumps(extra)
-    except (TypeError, ValueError) as error:
-        raise InvalidEvent("extra", f"cannot be kept as JSON: {error}") from None
-    return extra
+    return storable(extra, max_bytes) if extra else extra

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
 
-from worker.stores.events import Entry, EventStream, Rejected
+from worker.stores.events import RAW_KEPT_BYTES, Entry, EventStream, Rejected
 
 log = structlog.get_logger()
 
@@ -25,6 +26,9 @@ BEGUN_S: Final = 0.01
 """How long the next batch waits for the one before it to be begun, where another process may have taken that."""
 DEAD_MS: Final = 3_600_000
 """A consumer that has been silent for so long, and left nothing behind, is forgotten."""
+NAMED: Final = 10
+NAME_BYTES: Final = 40
+"""How many of an entry's field names an error shows, and how much of each."""
 BACKOFF_S: Final = 0.5
 BACKOFF_CAP_S: Final = 5.0
 
@@ -95,7 +99,7 @@ class Intake:
     def _unfit(self, entry: Entry) -> str | None:
         """Why an entry need not be looked into."""
         if entry.raw is None:
-            has = ", ".join(entry.fields[:10]) or "none"
+            has = ", ".join(_name(name) for name, _ in entry.others[:NAMED]) or "none"
             return f"event: the entry has no field `event` (it has {has}); send XADD bellhop:events * event '<json>'"
         if len(entry.raw) > self._max_event_bytes:
             limit = self._max_event_bytes
@@ -104,4 +108,18 @@ class Intake:
 
 
 def _shown(entry: Entry) -> bytes:
-    return entry.raw if entry.raw is not None else " ".join(entry.fields).encode()
+    """What was sent: the event, or where there is none the entry's names and values, as far as they are kept."""
+    if entry.raw is not None:
+        return entry.raw
+    kept = bytearray()
+    for part in chain.from_iterable(entry.others):
+        kept += part[: RAW_KEPT_BYTES - len(kept)] + b" "
+        if len(kept) >= RAW_KEPT_BYTES:
+            break
+    return bytes(kept[:-1])
+
+
+def _name(raw: bytes) -> str:
+    """A field's name as an error may show it."""
+    text = raw[:NAME_BYTES].decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "?" for c in text) + ("…" if len(raw) > NAME_BYTES else "")

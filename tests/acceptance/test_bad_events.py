@@ -23,6 +23,10 @@ def event(**fields):
     return json.dumps({"app": APP, "title": "Bad", **fields})
 
 
+NESTED: list = []
+for _ in range(40):
+    NESTED = [NESTED]
+
 BAD = {
     "not JSON": ({"event": "disk full on web-1"}, "event: is not JSON"),
     "cut off": ({"event": event()[:-5]}, "event: is not JSON"),
@@ -56,6 +60,14 @@ BAD = {
     "far past": ({"event": event(occurred_at="1999-12-31T23:59:59Z")}, "occurred_at: lies more than 30 days"),
     "far future": ({"event": event(occurred_at=4_102_444_800)}, "occurred_at: lies more than a day in the future"),
     "milliseconds": ({"event": event(occurred_at=MILLISECONDS)}, "occurred_at: looks like milliseconds"),
+    "nested too deep": ({"event": event(more=NESTED)}, "extra: must not be nested deeper than 32 levels"),
+    "too wide": ({"event": event(more=[[]] * 20_000)}, "extra: must not have more than 10000 members"),
+    "a name too long": ({"event": event(**{"n" * 300: 1})}, "extra: a name must not be longer than 256"),
+    "brackets without end": ({"event": "[" * 100_000}, "event: is not JSON"),
+    "no name, no value": ({"": ""}, "event: the entry has no field `event` (it has none)"),
+    "binary": ({b"\xff\x00\x1b[31m": b"\x00"}, "event: the entry has no field `event` (it has \ufffd??[31m)"),
+    "a huge name": ({"n" * 100_000: ""}, "event: the entry has no field `event` (it has nnn"),
+    "10,000 fields": ({f"n{i}": "" for i in range(10_000)}, "event: the entry has no field `event` (it has n0, n1,"),
     "a number beyond floats": ({"event": f'{{"app":"{APP}","title":"x","occurred_at":1e999}}'}, ""),
 }
 """Name -> what is added to the stream, and how its error begins."""
@@ -86,7 +98,11 @@ def test_each_bad_event_is_rejected_once_and_the_good_ones_between_them_arrive(b
     for (name, (sent, begins)), entry in zip(BAD.items(), bad_ids, strict=True):
         (rejected,) = by_entry[entry]
         assert rejected["error"].decode().startswith(begins), (name, rejected["error"])
-        assert sent.get("event", "alert from") in _as_sent(rejected["event"], sent), name
+        if "event" in sent:
+            assert sent["event"] in _as_sent(rejected["event"], sent), name
+        else:
+            first, *_ = sent.values()
+            assert (first if isinstance(first, bytes) else first.encode()) in rejected["event"], name
     # And: nothing of them is left behind, nor came through.
     until(lambda: not bellhop.redis.xlen("bellhop:events"), 5, "an empty events stream")
     assert not [arrival for arrival in vendors.arrivals("hipchat", APP) if "Bad" in body(arrival)["message"]]
@@ -151,6 +167,30 @@ def test_a_task_with_wrong_arguments_leaves_them_where_people_look(bellhop, care
     sent_at = time.time()
     bellhop.send({"app": careless, "title": "After it", "dedup_key": str(sent_at)})
     until(lambda: len(bellhop.results(careless)) > before, 10, "a result")
+
+
+@pytest.mark.parametrize("body", ["[" * 5000 + "]" * 5000, '[[[{"app": "careless"'], ids=["deep", "cut off"])
+def test_a_task_whose_body_nobody_can_read_is_rejected_with_its_text(bellhop, careless, body):
+    """Celery alone would log it and acknowledge it: what it holds would be lost."""
+    before = len(bellhop.rejected())
+    with Celery(broker=bellhop.url) as producer, producer.connection_for_write() as connection:
+        message = producer.amqp.as_task_v2(uuid.uuid4().hex, "bellhop.dispatch", [], {})
+        publisher = connection.Producer(routing_key="celery")
+        publisher.publish(body, headers=message.headers, content_type="application/json", content_encoding="utf-8")
+    until(lambda: len(bellhop.rejected()) > before, 10, "the body on bellhop:rejected")
+    (rejected,) = bellhop.rejected()[before:]
+    assert rejected["event"].decode() == body
+    assert rejected["error"].startswith(b"event: is not JSON")
+
+
+def test_a_task_of_very_many_that_are_no_events_holds_nobody_up(bellhop, careless):
+    """Each of 10,000 is rejected, and the event at their end is delivered."""
+    before = len(bellhop.rejected())
+    good = {"app": careless, "id": "the-last", "title": "After them", "dedup_key": "the-last"}
+    with Celery(broker=bellhop.url) as producer:
+        producer.send_task("bellhop.dispatch", args=[[*range(10_000), good]])
+    until(lambda: [each for each in bellhop.results(careless) if each["event_id"] == "the-last"], 60, "a result")
+    assert len(bellhop.rejected()) - before == 10_000
 
 
 @pytest.mark.parametrize("carried", [lambda text: {"args": [text]}, lambda text: {"kwargs": {"events": [text]}}])

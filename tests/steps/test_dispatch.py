@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
-from fakes.pipeline import room
+import pytest
+from fakes.pipeline import Pipeline, checkout, room
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from worker.dispatch import Dispatcher, arrival
+from worker.dispatch import AT_ONCE, Dispatcher, arrival
 from worker.events import KnownEvents
 from worker.models import App, Destination
 
@@ -49,6 +52,48 @@ async def test_one_bad_event_does_not_stop_its_batch(make_pipeline, event):
     rejected = await pipeline.records.rejected(10)
     assert ["not JSON in UTF-8" in each["error"] for each in rejected] == [True, True]
     assert "nonsense" in {each["event"] for each in rejected}
+
+
+async def test_a_long_list_is_dispatched_part_by_part(make_pipeline, event):
+    """Of a Celery producer's thousands each event is owed and each non-event rejected, and named by its place."""
+    pipeline = make_pipeline()
+    given = [event(id=f"e{i}", dedup_key=str(i)) if i % 2 else i for i in range(3 * AT_ONCE)]
+    report = await pipeline.send(*given)
+    assert (report.events, report.owed, len(report.rejected)) == (3 * AT_ONCE, 1.5 * AT_ONCE, 1.5 * AT_ONCE)
+    assert await pipeline.redis.hget("t:busy", "checkout/ops-room") == b"50"
+    assert await pipeline.redis.zcard("t:queue:checkout/ops-room") == 1.5 * AT_ONCE - 50
+    assert report.rejected[-1].startswith(f"celery:task-{3 * AT_ONCE - 2}: event: must be a JSON object")
+
+
+@pytest.mark.parametrize("depth", [100, 900, 20_000])
+@pytest.mark.parametrize("leaf", [[], {}])
+async def test_what_is_nested_too_deep_is_rejected_as_far_as_it_can_be_written(make_pipeline, event, depth, leaf):
+    """A list, and an event of an unknown app, nested without end cost neither the task nor the event beside them."""
+    pipeline = make_pipeline()
+    for _ in range(depth):
+        leaf = [leaf] if isinstance(leaf, list) else {"a": leaf}
+    report = await pipeline.send([leaf], event(more=leaf), event(app="nobody", title=leaf), event(id="good"))
+    assert (report.owed, len(report.rejected)) == (1, 3)
+    assert "extra: must not be nested deeper than 32 levels" in report.rejected[1]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128))
+@example("a|b/c=d e,%-{}[]*?\\\"'`")
+@example("1-1")
+@example("🔥" * 128)
+async def test_ids_of_any_characters_are_delivered_once(event_id):
+    """What an id may hold means nothing to the ledger's own separators and patterns; what it may not is rejected."""
+    pipeline = Pipeline([checkout()])
+    try:
+        await pipeline.send({"app": "checkout", "id": event_id, "title": "t"})
+        await pipeline.deliver()
+        results = [(result["event_id"], result["outcome"]) for result in await pipeline.all_results()]
+        rejected = await pipeline.records.rejected(10)
+        assert results == ([(event_id, "delivered")] if event_id.isprintable() else [])
+        assert len(rejected) == (not event_id.isprintable())
+        assert sum((await pipeline.ledger.counts()).values()) == 0
+    finally:
+        await pipeline.close()
 
 
 async def test_the_same_id_again_yields_no_second_set(make_pipeline, event):

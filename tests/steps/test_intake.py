@@ -64,6 +64,37 @@ async def test_entries_that_cannot_travel_are_rejected_here(redis):
     assert await redis.xlen("t:events") == 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"alert": '{"app": "a"}', "from": "nagios"}, b'alert {"app": "a"} from nagios'),
+        ({b"\xff\x00\x1b[31m": b"\x00\xff"}, b"\xff\x00\x1b[31m \x00\xff"),
+        ({"": ""}, b" "),
+        ({"n" * 100_000: "v" * 100_000}, b"n" * 65_536),
+        ({f"field-{i}": "x" for i in range(10_000)}, b"field-0 x field-1 x"),
+    ],
+    ids=["another field", "binary", "empty", "a huge name", "10,000 fields"],
+)
+async def test_an_entry_without_an_event_is_kept_with_all_that_it_has(redis, fields, shown):
+    """Names and values up to 64 KiB beside an error of one line that is never long; it is off the events stream."""
+    intake = intake_of(redis, Published())
+    await intake.step(1)
+    await redis.xadd("t:events", fields)
+    await intake.step(1)
+    ((_, kept),) = await redis.xrange("t:rejected")
+    assert kept[b"event"].startswith(shown)
+    assert len(kept[b"event"]) <= 65_536
+    assert kept[b"error"].startswith(b"event: the entry has no field `event` (it has ")
+    assert kept[b"error"].decode().isprintable()
+    assert len(kept[b"error"]) < 700
+    assert await redis.xlen("t:events") == 0
+
+
+async def test_ids_that_are_no_entries_are_passed_over(redis):
+    """A task that names nonsense instead of the stream's entries fetches nothing, and asks Redis for nothing."""
+    assert await EventStream(redis, "t", "me").fetch(["", "x", "1-", "0-1-2", 17, None]) == {}
+
+
 async def test_what_entries_hold_is_fetched_wherever_it_was_read(redis):
     """Bytes as they came, from memory in the process that read them and from the stream in any other."""
     stream, other = EventStream(redis, "t", "me"), EventStream(redis, "t", "other")

@@ -12,7 +12,7 @@ LAYERS = [
     {"hosts", "special_addresses", "allow_list"},
     {"errors", "models", "messages", "cancelling", "launching", "open_files", "keys"},
     {"retry", "rates"},
-    {"channels", "events", "record"},
+    {"channels", "events", "event_extra", "record"},
     {"settings_tree", "address_fields", "attempt"},
     {"settings_fields", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
     {"transports", "stores", "redis_process", "embedded_redis", "key_file", "unlocking"},

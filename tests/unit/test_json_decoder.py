@@ -38,6 +38,30 @@ def test_what_only_python_calls_json_is_read():
     assert second == {"app": "a"}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[[[{"app": "a"}]], {}, {}',
+        b"[" * 5000 + b"]" * 5000,
+        b'[[[{"app": "a", "n": ' + b"9" * 5000 + b"}]], {}, {}]",
+        b'[[[{"__type__": "decimal", "__value__": "x"}]], {}, {}]',
+        b'[[["\xff"]], {}, {}]',
+    ],
+    ids=["cut off", "deep", "a huge number", "a decimal that is none", "no UTF-8"],
+)
+def test_a_body_that_nobody_can_read_becomes_the_tasks_argument(body):
+    """So that dispatch rejects it as it came; Celery alone would log it and be done with it."""
+    ((text,), named, embedded) = json_decoder.loads(body)
+    assert text.encode("utf-8", "surrogateescape") == body
+    assert named == embedded == {}
+
+
+def test_other_messages_that_nobody_can_read_stay_errors():
+    """Celery's events and control messages are objects, and nobody's alerts."""
+    with pytest.raises(ValueError, match="Expecting"):
+        json_decoder.loads(b'{"type": ')
+
+
 def test_kombu_uses_it():
     """Bodies of type application/json are decoded by it, and written as before."""
     json_decoder.install()

@@ -21,11 +21,11 @@ REMEMBERED = 4000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One stream entry. `raw` is None where it has no field `event`; `fields` names what it has instead."""
+    """One stream entry. `raw` is None where it has no field `event`; `others` is what it has instead: names, values."""
 
     id: str
     raw: bytes | None
-    fields: tuple[str, ...] = ()
+    others: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class EventStream:
         """
         found = {each: raw for each in ids if (raw := self._remembered.pop(each, None)) is not None}
         self._fetched.set()
-        missing = [each for each in ids if each not in found]
+        missing = [each for each in ids if each not in found and _is_entry(each)]
         if missing:
             # Another process read them, mostly in one go: they stand side by side.
             found |= await self._range(missing[0], missing[-1], 2 * len(missing))
@@ -161,8 +161,8 @@ class EventStream:
         await self._redis.xgroup_createconsumer(self._key, GROUP, self._consumer)
 
 
-def _is_entry(text: str) -> bool:
-    milliseconds, _, sequence = text.partition("-")
+def _is_entry(text: object) -> bool:
+    milliseconds, _, sequence = text.partition("-") if isinstance(text, str) else ("", "", "")
     return milliseconds.isdigit() and sequence.isdigit()
 
 
@@ -178,8 +178,9 @@ def _rows(found: object) -> list[tuple[bytes, dict[bytes, bytes]]]:
 
 def _entries(rows: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[Entry]:
     # XAUTOCLAIM of Redis 6.2 returns deleted entries as nil.
-    return [
-        Entry(entry.decode(), fields.get(b"event"), tuple(name.decode("utf-8", "replace") for name in fields))
-        for entry, fields in rows
-        if entry is not None and fields is not None
-    ]
+    return [_entry(entry, fields) for entry, fields in rows if entry is not None and fields is not None]
+
+
+def _entry(entry: bytes, fields: dict[bytes, bytes]) -> Entry:
+    raw = fields.get(b"event")
+    return Entry(entry.decode(), raw, tuple(fields.items()) if raw is None else ())
