@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import tracemalloc
 
 import pytest
 
@@ -59,6 +60,14 @@ def test_tojson_keeps_what_html_would_escape():
         ("{% import 'x' as y %}", "import is not allowed"),
         ("{% extends 'x' %}", "extends is not allowed"),
         ("{% macro f() %}{{ f() }}{% endmacro %}", "macro is not allowed"),
+        ("{% set a %}{% for i in range(20000) %}x{% endfor %}{% endset %}", "assignblock is not allowed"),
+        ("{% filter upper %}{% for i in range(20000) %}x{% endfor %}{% endfilter %}", "filterblock is not allowed"),
+        ("{% autoescape true %}{% endautoescape %}", "scopedevalcontextmodifier is not allowed"),
+        ("{{ _work.spend(-1000000) }}", "_work is not a name for templates"),
+        ("{% set _work = 1 %}", "_work is not a name for templates"),
+        ("{% with _work = 1 %}{% endwith %}", "_work is not a name for templates"),
+        ("{% for _work in [] %}{% endfor %}", "_work is not a name for templates"),
+        ("{{ [] | counted(-1000000) }}", "No filter named 'counted'"),
         ("{% block b %}{% endblock %}", "block is not allowed"),
         ("{% for x in [] recursive %}{% endfor %}", "recursive loops are not allowed"),
         ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "nested too deep"),
@@ -104,6 +113,33 @@ def test_a_template_is_checked_when_it_is_saved(source, problem):
         "{% set a = [1, 1, 1, 1] %}" + "{% set a = [a, a, a, a] %}" * 20 + "{{ a | string }}",
         "{{ range(100000) | list | tojson }}{{ range(100000) | list | tojson }}",
         "{% for i in range(10) %}{{ event.text }}{% endfor %}",
+        "{{ '{:>1000000000}'.format(1) }}",
+        "{{ '{x}'.format_map({'x': 1}) }}",
+        "{{ (1).to_bytes(999999999, 'big') }}",
+        "{{ dict.fromkeys(range(100000)) }}",
+        "{% set a = 9 ** 8 %}" + "{% set a = a * a %}" * 100 + "{{ a }}",
+        "{% set a = event.text | replace('x', 'f') | int(0, 16) %}{{ a // 3 }}",
+        "{% set y = event.text | replace('x', '&') %}{{ y" + "|e" * 100 + " }}",
+        "{% set y = event.text | replace('x', '%') %}{{ y" + "|urlencode" * 100 + " }}",
+        "{% set x = event.text %}{{ [" + "x," * 2000 + "] | tojson }}",
+        "{% set x = event.text %}{{ {" + "".join(f"'{i}' ~ x:1," for i in range(500)) + "} | tojson }}",
+        "{{ range(100000) | map('string') | map('replace', '1', event.text) | list | length }}",
+        "{{ range(100000) | select('in', range(100000) | list) | list | length }}",
+        "{{ range(100000) | map('default', event.text) | join }}",
+        "{{ range(100000) | unique | sort | list | length }}",
+        "{% for i in range(20000) %}{% set a = range(100000) | list | sort | length %}{% endfor %}",
+        "{% for i in range(20000) %}{% if " + "i and " * 100 + "i %}{% endif %}{% endfor %}",
+        "{% for i in range(20000) %}{% if " + "event.text[1:] and " * 50 + "i %}{% endif %}{% endfor %}",
+        "{% for i in range(20000) %}{% if event.text == event.text[:] %}{% endif %}{% endfor %}",
+        "{% for i in range(20000) %}{% if 'y' in event.text %}{% endif %}{% endfor %}",
+        "{% for i in range(20000) %}{% if event.text is upper %}{% endif %}{% endfor %}",
+        "{% for i in range(20000) %}{% set a = event.text.upper() %}{% endfor %}",
+        "{% set a=[1] %}{% set b=[1] %}" + "{% set a=[a,a] %}{% set b=[b,b] %}" * 40 + "{{ a == b }}",
+        "{% set a=[1] %}" + "{% set a=a+a %}" * 40 + "{{ a | length }}",
+        "{% set a=(1,) %}" + "{% set a=(a,a) %}" * 40 + "{{ {a: 1} | length }}",
+        "{% set a={'a': 1} %}" + "{% set a={'a': a, 'b': a} %}" * 40 + "{{ a | tojson }}",
+        "{% set a=[] %}" + "{% set a=[a] %}" * 900 + "{{ a | tojson }}",
+        "{{ (event.text ~ event.text) | list | tojson }}",
     ],
 )
 def test_a_template_that_fails_or_does_too_much_is_a_value_error(source):
@@ -112,6 +148,68 @@ def test_a_template_that_fails_or_does_too_much_is_a_value_error(source):
     with pytest.raises(ValueError, match=r"^body: the template cannot be rendered: ."):
         rendered(check_template(source))
     assert time.monotonic() - started < 5
+
+
+def test_what_a_template_may_do_is_the_same_everywhere():
+    """It is counted and not timed: the same template fails, or does not, on a fast machine and on a slow one."""
+    source = "{% for i in range(n) %}{{ '' ~ '' }}{% endfor %}"
+    most = max(n for n in range(5000, 15_000, 100) if _can(source, n))
+    assert all(_can(source, n) == (n <= most) for n in range(5000, 15_000, 500))
+
+
+def _can(source, n):
+    try:
+        rendered(source, n=n)
+    except ValueError:
+        return False
+    return True
+
+
+def test_a_whole_event_is_not_too_much():
+    """All 5,000 points of a measurement, with a filter each, and the event itself."""
+    points = [[1_795_442_700 + i, i * 1.5] for i in range(5000)]
+    source = "[{% for p in v %}[{{ p[0] }},{{ p[1] | round(2) }}]{% if not loop.last %},{% endif %}{% endfor %}]"
+    assert json.loads(rendered(source, v=points)) == points
+    assert json.loads(rendered("{{ v | tojson }}", v={"points": points}))["points"] == points
+
+
+def test_nothing_large_is_made_on_the_way():
+    """What is refused for its size is refused before it is there."""
+    sources = [
+        "{{ '{:>1000000000}'.format(1) }}",
+        "{% set x = event.text %}{{ [" + "x," * 2000 + "] | tojson }}",
+        "{{ range(100000) | map('string') | map('replace', '1', event.text) | list | length }}",
+        "{% set a=[1] %}" + "{% set a=a+a %}" * 40 + "{{ a | length }}",
+    ]
+    for source in sources:
+        check_template(source)
+        tracemalloc.start()
+        with pytest.raises(ValueError, match="cannot be rendered"):
+            rendered(source)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 48 * 1_048_576, source
+
+
+@pytest.mark.parametrize(
+    ("source", "body"),
+    [
+        ("{{ 1.256 | round(2) }} {{ 7 | round(1000000000, 'floor') }} {{ 1.5 | round }}", "1.26 7.0 2.0"),
+        ("{{ event.text[:3] }}{{ 'abc'[::-1] }}{{ [1, 2, 3][1:] | tojson }}", "xxxcba[2,3]"),
+        ("{{ 'a' in 'abc' }} {{ 1 < 2 < 3 }} {{ [1] == [1] }} {{ (1, 2) == (1, 2) }}", "True True True True"),
+        ("{% for a, b in [(1, 2)] %}{{ a }}{{ b }}{% endfor %}", "12"),
+        ("{% for _ in range(2) %}{{ loop.index }}{{ loop.cycle('a', 'b') }}{% endfor %}", "1a2b"),
+        ("{{ [3, 1, 2] | sort | join(',') }} {{ [1, 1] | unique | list | length }}", "1,2,3 1"),
+        ("{{ {'b': 1, 'a': 2} | dictsort | map('first') | join }}", "ab"),
+        ("{{ ['a', ''] | select | join }}{{ [1, 2] | reject('odd') | join }}", "a2"),
+        ("{{ none is none }} {{ 'a' is string }} {{ event.no is undefined }}", "True True True"),
+        ("{{ -7 // 2 }} {{ 7 / 2 }} {{ 5 - 2 }} {{ ([1] + [2]) | join }}", "-4 3.5 3 12"),
+        ("{{ {1: 'a'}[1] }}{{ dict(a=1).get('a') }}{{ event.tags.values() | first }}", "a11"),
+    ],
+)
+def test_what_is_counted_still_says_what_it_should(source, body):
+    """Slices, comparisons, arithmetic, tests and filters are Jinja2's own."""
+    assert rendered(source) == body
 
 
 def test_as_much_as_is_allowed_is_rendered():

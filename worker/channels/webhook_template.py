@@ -7,22 +7,26 @@ bound: https://jinja.palletsprojects.com/en/stable/sandbox/#security-considerati
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Final
 
 import orjson
-from jinja2 import StrictUndefined, Template, Undefined, nodes, pass_context
+from jinja2 import StrictUndefined, Template, Undefined, pass_context
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
 from jinja2.filters import FILTERS
-from jinja2.runtime import Context
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.visitor import NodeTransformer
+from jinja2.tests import TESTS
 
-OUTPUT_BYTES = 262_144
-STEPS = 20_000
-"""How many rounds all loops of one rendering may take together."""
-SOURCE_CHARS = 32_768
+from worker.channels.template_fence import WORK, Fence
+from worker.channels.template_work import CALL, OUTPUT_BYTES, SORTED, Work, within
+
+__all__ = ["OUTPUT_BYTES", "SOURCE_CHARS", "check_template", "render"]
+
+SOURCE_CHARS: Final = 32_768
+DIGITS: Final = 15
+"""A float has no more of them."""
 
 
 def check_template(source: str) -> str:
@@ -32,7 +36,7 @@ def check_template(source: str) -> str:
 
 
 def render(source: str, variables: Mapping[str, Any]) -> bytes:
-    """The body; ValueError where the template fails, or would make more than 256 KiB of it."""
+    """The body; ValueError where the template fails, does too much, or would make more than 256 KiB of it."""
     try:
         return _generated(_compiled(source), variables)
     except Exception as error:  # noqa: BLE001 - a template can fail in any way, and always for the same reason
@@ -41,103 +45,136 @@ def render(source: str, variables: Mapping[str, Any]) -> bytes:
 
 def _generated(template: Template, variables: Mapping[str, Any]) -> bytes:
     parts, size = [], 0
-    for part in template.generate(variables, _steps=iter(range(STEPS))):
+    for part in template.generate(variables, **{WORK: Work()}):
         parts.append(part.encode("utf-8", "replace"))
         size += len(parts[-1])
-        _bounded(size)
+        within(size)
     return b"".join(parts)
-
-
-def _bounded(size: int) -> None:
-    if size > OUTPUT_BYTES:
-        raise ValueError(f"it makes more than {OUTPUT_BYTES // 1024} KiB")
 
 
 @lru_cache(maxsize=512)
 def _compiled(source: str) -> Template:
     try:
-        return _ENVIRONMENT.from_string(_Fence().visit(_ENVIRONMENT.parse(source)))
+        return _ENVIRONMENT.from_string(Fence().visit(_ENVIRONMENT.parse(source)))
     except TemplateSyntaxError as error:
         raise ValueError(f"line {error.lineno}: {error.message}") from None
     except (TemplateError, SyntaxError, RecursionError, MemoryError, OverflowError):
         raise ValueError("is nested too deep, or no template at all") from None
 
 
-_REFUSED = (
-    nodes.Macro,
-    nodes.CallBlock,
-    nodes.Block,
-    nodes.Extends,
-    nodes.Include,
-    nodes.Import,
-    nodes.FromImport,
-)
-
-
-class _Fence(NodeTransformer):
-    """Refuses what could call itself, counts the rounds of loops, and makes `~` a `+`, which the sandbox looks at."""
-
-    def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
-        if isinstance(node, _REFUSED):
-            raise TemplateSyntaxError(f"{type(node).__name__.lower()} is not allowed", node.lineno)
-        return super().generic_visit(node, *args, **kwargs)
-
-    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - the visitor's name
-        if node.recursive:
-            raise TemplateSyntaxError("recursive loops are not allowed", node.lineno)
-        self.generic_visit(node)
-        node.iter = _filtered(node.iter, "counted")
-        return node
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802 - the visitor's name
-        self.generic_visit(node)
-        joined, *others = (_filtered(part, "string") for part in node.nodes)
-        for other in others:
-            joined = nodes.Add(joined, other, lineno=node.lineno)
-        return joined
-
-
-def _filtered(node: nodes.Node, name: str) -> nodes.Expr:
-    return nodes.Filter(cast("nodes.Expr", node), name, [], [], None, None, lineno=node.lineno)
+def _work(context: Context) -> Work:
+    work: Work = context[WORK]
+    return work
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """What Jinja2's own sandbox leaves open, closed: text that grows without bound."""
+    """What Jinja2's own sandbox leaves open, closed: work and memory without bound."""
 
-    intercepted_binops = frozenset({"*", "**", "%", "+"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Arithmetic is for numbers of reasonable size; `+` joins texts and lists, too."""
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
         if not numbers and operator != "+":
             raise TypeError(f"{operator} is for numbers")
         if operator == "**" and (abs(left) > 1e6 or abs(right) > 8):
             raise ValueError("a power too large")
+        work = _work(context)
         if not numbers:
-            _bounded(len(left) + len(right))
-        return super().call_binop(context, operator, left, right)
+            within(len(left) + len(right))
+            work.look_at((left, right))
+        return work.kept(super().call_binop(context, operator, left, right))
+
+    def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """A method that is safe, or `range` or `dict`."""
+        work = _work(context)
+        work.spend(CALL)
+        work.look_at((getattr(obj, "__self__", None), *args, *kwargs.values()))
+        return work.kept(super().call(context, obj, *args, **kwargs))
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if isinstance(obj, str):
-            return attr in _TEXT_METHODS
-        return super().is_safe_attribute(obj, attr, value)
+        """Only methods that are known to be harmless."""
+        del value
+        return any(isinstance(obj, kind) and attr in allowed for kind, allowed in _METHODS)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """Jinja2 lets `format` through before it asks; `'{:>999999999}'.format(1)` is a gigabyte."""
 
 
 # fmt: off
-_TEXT_METHODS = frozenset({
-    "capitalize", "casefold", "count", "endswith", "find", "isalnum", "isalpha", "isdigit", "islower",
-    "isnumeric", "isspace", "isupper", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "rfind",
-    "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "upper",
+_METHODS: Final[tuple[tuple[type, frozenset[str]], ...]] = (
+    (str, frozenset({
+        "capitalize", "casefold", "count", "endswith", "find", "isalnum", "isalpha", "isdigit", "islower",
+        "isnumeric", "isspace", "isupper", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "rfind",
+        "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "upper",
+    })),
+    (Mapping, frozenset({"get", "items", "keys", "values"})),
+    (list, frozenset({"count", "index"})),
+    (tuple, frozenset({"count", "index"})),
+    (LoopContext, frozenset({
+        "changed", "cycle", "depth", "depth0", "first", "index", "index0", "last", "length", "nextitem", "previtem",
+        "revindex", "revindex0",
+    })),
+)
+_CHEAP_FILTERS: Final = frozenset({"count", "d", "default", "first", "items", "last", "length"})
+"""They look at no more than one item."""
+_SORTING_FILTERS: Final = frozenset({"dictsort", "sort"})
+_PLAIN_FILTERS: Final = _CHEAP_FILTERS | _SORTING_FILTERS | {
+    "abs", "capitalize", "float", "int", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse",
+    "select", "selectattr", "title", "trim", "truncate", "unique", "upper", "urlencode",
+}
+_PLAIN_TESTS: Final = frozenset({
+    "boolean", "defined", "divisibleby", "eq", "equalto", "even", "false", "float", "ge", "greaterthan", "gt", "in",
+    "integer", "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "none", "number", "odd", "sameas",
+    "sequence", "string", "true", "undefined", "upper", "==", "!=", ">", ">=", "<", "<=",
 })
 # fmt: on
 
 
+def _counting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter or test of Jinja2's that counts what it looks at, and bounds what it makes."""
+    wanted = getattr(function, "jinja_pass_arg", None)
+    times = SORTED if name in _SORTING_FILTERS else 1
+
+    @pass_context
+    def counting(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
+        work = _work(context)
+        work.spend(CALL)
+        work.look_at((*args, *kwargs.values()))
+        if name not in _CHEAP_FILTERS:
+            work.look_at((value,), times)
+        given = {"context": (context,), "environment": (context.environment,), "eval_context": (context.eval_ctx,)}
+        first = given[wanted.name] if wanted is not None else ()
+        made = function(*first, value, *args, **kwargs)
+        if name in _SORTING_FILTERS:  # what came item by item is known by now
+            work.look_at((made,), times)
+        return made if name in _CHEAP_FILTERS else work.kept(made)
+
+    return counting
+
+
 @pass_context
-def _counted(context: Context, values: Iterable[Any]) -> Iterator[Any]:
-    steps: Iterator[int] = context["_steps"]
+def _counted(context: Context, values: Iterable[Any], size: int) -> Iterator[Any]:
+    spend = _work(context).spend
     for value in values:
-        if next(steps, None) is None:
-            raise ValueError(f"its loops take more than {STEPS} rounds")
+        spend(size)
         yield value
+
+
+@pass_context
+def _looked_at(context: Context, value: Any) -> Any:
+    _work(context).look_at((value,))
+    return value
+
+
+@pass_context
+def _made(context: Context, value: Any) -> Any:
+    _work(context).look_at((value,))
+    return _work(context).kept(value)
+
+
+def _sliced(value: Any, start: Any, stop: Any, step: Any) -> Any:
+    return value[start:stop:step]
 
 
 def _scalar(value: Any) -> Any:
@@ -151,59 +188,60 @@ def _string(value: Any) -> str:
     return str(_scalar(value))
 
 
+def _round(value: Any, precision: int = 0, method: Any = "common") -> Any:
+    return FILTERS["round"](value, max(-DIGITS, min(DIGITS, precision)), method)
+
+
 def _join(values: Iterable[Any], separator: str = "") -> str:
     parts, size = [], 0
     for value in values:
         parts.append(_string(value))
         size += len(parts[-1]) + len(separator)
-        _bounded(size)
+        within(size)
     return separator.join(parts)
 
 
 def _replace(text: str, old: str, new: str) -> str:
-    _bounded(len(text) + text.count(old) * len(new))
+    within(len(text) + text.count(old) * len(new))
     return text.replace(old, new)
 
 
 def _to_json(value: Any) -> str:
-    _weigh(value, iter(range(OUTPUT_BYTES)))
+    _weigh(value, [OUTPUT_BYTES])
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def _weigh(value: Any, left: Iterator[int]) -> None:
+def _weigh(value: Any, left: list[int]) -> None:
+    """Before it is written: text and items together must fit into the body."""
     if isinstance(value, Undefined):
         str(value)  # raises, with the name of what is missing
-    if next(left, None) is None:
-        _bounded(OUTPUT_BYTES + 1)
+    left[0] -= len(value) if isinstance(value, str) else 1
+    within(OUTPUT_BYTES - left[0])
     if isinstance(value, Mapping):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return
-    for part in value:
-        _weigh(part, left)
-
-
-# fmt: off
-_PLAIN_FILTERS = frozenset({
-    "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items", "last", "length",
-    "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select", "selectattr",
-    "sort", "title", "trim", "truncate", "unique", "upper", "urlencode",
-})
-# fmt: on
+        for part in (*value, *value.values()):
+            _weigh(part, left)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _weigh(part, left)
 
 
 def _environment() -> _Sandbox:
     environment = _Sandbox(autoescape=False, undefined=StrictUndefined, finalize=_scalar, keep_trailing_newline=True)
-    environment.filters = {name: FILTERS[name] for name in _PLAIN_FILTERS}
-    environment.filters |= {
-        "counted": _counted,
+    own = {
         "e": html.escape,
         "escape": html.escape,
         "join": _join,
         "replace": _replace,
+        "round": _round,
+        "(sliced)": _sliced,
         "string": _string,
         "tojson": _to_json,
     }
+    functions: dict[str, Callable[..., Any]] = {name: FILTERS[name] for name in _PLAIN_FILTERS} | own
+    environment.filters = {name: _counting(name, function) for name, function in functions.items()}
+    environment.filters |= {"(counted)": _counted, "(looked_at)": _looked_at, "(made)": _made}
+    tests: Mapping[str, Any] = TESTS
+    environment.tests = {name: _counting(name, tests[name]) for name in _PLAIN_TESTS}
     environment.globals = {name: environment.globals[name] for name in ("range", "dict")}
     return environment
 
