@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import socket
 import struct
+import time
 import zlib
 
 import pytest
@@ -169,7 +170,7 @@ async def test_connection_lost_after_the_packet_is_no_answer(carrier, listen):
     """A reset after the packet leaves it unknown whether the daemon read it: NO_ANSWER."""
 
     async def handler(reader, writer):
-        writer.write(bytes(132))
+        writer.write(bytes(128) + struct.pack(">I", int(time.time())))
         await reader.readexactly(4304)
         reset(writer)
 

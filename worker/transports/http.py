@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError
 from yarl import URL
@@ -23,6 +24,7 @@ from worker.transports.addresses import Guard
 from worker.transports.deadlines import Deadlines
 from worker.transports.faults import bad_address
 from worker.transports.http_answer import MAX_BODY_BYTES, Answer
+from worker.transports.http_connection import MAX_HEADERS, MAX_INTERIM, MAX_LINE_BYTES, TOO_MANY_INTERIM, TooMuch
 from worker.transports.http_pool import Pool
 from worker.transports.http_target import KNOWN_ADDRESSES, Target, target_of
 from worker.transports.proxy import Proxy
@@ -103,7 +105,13 @@ def _send(connection: Connection, message: HttpPost, target: Target) -> None:
     if protocol is None or transport is None or transport.is_closing():
         raise aiohttp.ClientConnectionResetError("closed")
     protocol.set_response_params(
-        skip_payload=message.method == "HEAD", read_until_eof=True, read_bufsize=MAX_BODY_BYTES
+        skip_payload=message.method == "HEAD",
+        read_until_eof=True,
+        read_bufsize=MAX_BODY_BYTES,
+        auto_decompress=False,  # `Answer` does it, with its own bound
+        max_line_size=MAX_LINE_BYTES,
+        max_field_size=MAX_LINE_BYTES,
+        max_headers=MAX_HEADERS,
     )
     # Not waiting until all is written: the answer may come before, and the transport keeps the rest.
     transport.write(target.head(message) + message.body)
@@ -113,9 +121,17 @@ async def _receive(connection: Connection, answer: Answer) -> None:
     protocol = connection.protocol
     if protocol is None:
         raise aiohttp.ServerDisconnectedError
-    head, content = await protocol.read()
-    while 100 <= head.code < 200 and head.code != 101:  # interim: RFC 9110 section 15.2
+    await receive(protocol, answer)
+
+
+async def receive(protocol: ResponseHandler, answer: Answer) -> None:
+    """Read an answer as far as it is wanted: its head, and 64 KiB of its body."""
+    for _ in range(MAX_INTERIM + 1):
         head, content = await protocol.read()
+        if not 100 <= head.code < 200 or head.code == 101:
+            break
+    else:
+        raise TooMuch(TOO_MANY_INTERIM)
     answer.head = head
     missing = MAX_BODY_BYTES
     while missing and (chunk := await content.read(missing)):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import zlib
 from dataclasses import dataclass, field
 
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 
 from worker.messages import Failure, Reply
 from worker.transports.faults import no_answer, unsent
+from worker.transports.http_connection import MAX_HEADERS, MAX_LINE_BYTES, TooMuch
 
 MAX_BODY_BYTES = 65_536
 
@@ -42,11 +44,31 @@ class Answer:
         if self.head is None:
             raise RuntimeError("nothing came back")
         headers = {name.lower(): value for name, value in self.head.headers.items()}
-        return self.head.code, b"".join(self.chunks), headers
+        return self.head.code, unpacked(b"".join(self.chunks), self.head.compression), headers
+
+
+def unpacked(body: bytes, encoding: str | None) -> bytes:
+    """At most 64 KiB of what a server compressed although it was asked not to; what cannot be unpacked stays as it is.
+
+    A bomb is no danger then, however often it is packed: of 64 KiB that came, 64 KiB are made.
+    """
+    # Some servers' `deflate` has zlib's header, as RFC 9110 section 8.4.1.2 asks, and some has not.
+    for bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS) if encoding in {"gzip", "deflate"} else ():
+        try:
+            return zlib.decompressobj(bits).decompress(body, MAX_BODY_BYTES)
+        except zlib.error:
+            continue
+    return body
 
 
 def _not_answered(fault: Exception) -> Reply:
     match fault:
+        case TooMuch():
+            return no_answer(str(fault))
+        case HttpProcessingError(message=str(words)) if words.startswith("Got more than"):
+            return no_answer(f"a header of the answer is longer than {MAX_LINE_BYTES} bytes")
+        case HttpProcessingError(message="Too many headers received"):
+            return no_answer(f"the answer has more than {MAX_HEADERS} headers")
         case HttpProcessingError():
             return no_answer("what came back is not HTTP")
         case TimeoutError():

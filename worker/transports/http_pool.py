@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from functools import partial
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.tracing import Trace
 
 from worker.transports.addresses import Guard
+from worker.transports.http_connection import BoundedConnection
 from worker.transports.proxy import Proxy
 
 KEEP_ALIVE_S = 4.0
@@ -46,7 +48,7 @@ class Pool(aiohttp.BaseConnector):
         sock = await self._socket(host, port, until)
         async with asyncio.timeout_at(until):
             _, protocol = await self._loop.create_connection(
-                self._factory,
+                partial(BoundedConnection, self._loop),
                 sock=sock,
                 ssl=context or None,
                 # A certificate's names have no dot at their end: https://github.com/aio-libs/aiohttp/issues/3636

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,8 @@ from worker.transports.faults import Sending, no_answer, unsent
 IV_BYTES = 128
 GREETING = struct.Struct(f">{IV_BYTES}sI")
 """What the daemon sends first: the initialisation vector, and its time in epoch seconds."""
+CLOCK_SLACK_S = 30 * 86_400
+"""Further apart than this no two hosts' clocks are: what greets with such a time is something else."""
 VERSION = 3
 PACKETS = {
     4304: struct.Struct(">hxxIIh64s128s4096sxx"),
@@ -81,6 +84,10 @@ ENCRYPT: dict[int, Callable[[bytes, bytes, bytes], bytes]] = {0: _none, 1: _xor,
 """By NSCA's `encryption_method`; the ciphers run in libmcrypt's 8-bit CFB with the largest key of the cipher."""
 
 
+class _NotNsca(Exception):
+    """The greeting is not a daemon's."""
+
+
 class Nsca:
     """Carries passive check results to NSCA daemons."""
 
@@ -98,6 +105,8 @@ class Nsca:
         except asyncio.IncompleteReadError:
             # What the daemon does with hosts that its tcp wrappers do not know, too.
             return Reply(failure=Failure.CONNECT, detail="the NSCA daemon closed the connection before its greeting")
+        except _NotNsca:
+            return Reply(failure=Failure.CONNECT, detail="what answers there is no NSCA daemon")
         except OSError as fault:
             return no_answer("the connection broke off after the packet") if sending.whole else unsent(fault)
         return Reply()
@@ -107,6 +116,8 @@ class Nsca:
         reader, writer = await asyncio.open_connection(sock=sock)
         try:
             iv, timestamp = GREETING.unpack(await reader.readexactly(GREETING.size))
+            if abs(time.time() - timestamp) > CLOCK_SLACK_S:
+                raise _NotNsca
             writer.write(packet(check, iv, timestamp))
             await writer.drain()
             sending.whole = True

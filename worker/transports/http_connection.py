@@ -1,0 +1,55 @@
+"""aiohttp's connection with bounds of our own on what a server may send, whatever form it gives it.
+
+aiohttp bounds what it keeps: lines, headers, the body that is not read yet. What it reads and throws away (chunk
+extensions, line ends before the status, spaces before a value) and the number of interim answers it does not; a server
+that never stops with these would keep a processor busy until the attempt's time is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+MAX_ANSWER_BYTES: Final = 1_048_576
+"""Of one answer with all that stands around its body; of the body itself 64 KiB are read."""
+MAX_LINE_BYTES: Final = 8190
+"""The status line, or a header: what Apache takes of a request, too."""
+MAX_HEADERS: Final = 128
+MAX_INTERIM: Final = 10
+"""How many interim answers (RFC 9110 section 15.2) may come before the answer."""
+TOO_MANY_INTERIM: Final = f"more than {MAX_INTERIM} interim answers came, and no other"
+
+
+class TooMuch(aiohttp.ClientError):
+    """A server went beyond a bound; the text says which."""
+
+
+class BoundedConnection(ResponseHandler):
+    """Breaks off where more comes after a request than any answer needs."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._left = MAX_ANSWER_BYTES
+
+    def set_response_params(self, **params: Any) -> None:
+        """A request goes out; what comes from now on is its answer."""
+        self._left = MAX_ANSWER_BYTES
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        """Count it; one call brings 256 KiB at the most."""
+        self._left -= len(data)
+        if self._left < 0:
+            self._break_off(f"the answer has more than {MAX_ANSWER_BYTES // 1024} KiB around its body")
+            return
+        super().data_received(data)
+        if len(self) > MAX_INTERIM:
+            self._break_off(TOO_MANY_INTERIM)
+
+    def _break_off(self, why: str) -> None:
+        if self.transport is not None:
+            self.set_exception(TooMuch(why))
+            self.transport.abort()
