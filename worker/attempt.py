@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from worker.address_fields import field_of
-from worker.channels.channel import Channel
+from worker.channels.channel import Channel, excerpt
 from worker.channels.secrecy import without_secrets
 from worker.messages import Failure, Message, Reply
 from worker.models import Kind, Notice, Reason, Verdict
@@ -39,7 +39,8 @@ async def attempt(channel: Channel, settings: Any, notice: Notice, carrier: Carr
     try:
         message = channel.compose(notice, settings)
     except ValueError as problem:
-        words = without_secrets(str(problem), settings)
+        # A template's error quotes what the template made.
+        words = excerpt(str(problem).encode("utf-8", "replace"), settings)
         return Attempted(Verdict(Kind.PERMANENT, Reason.BAD_SETTINGS, words), channel.label, None)
     reply = await carrier.carry(message)
     if reply.failure is Failure.NOT_ALLOWED:

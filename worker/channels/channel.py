@@ -32,7 +32,9 @@ from worker.channels.replies import (
     json_object,
     judge_failure,
     judge_http,
+    reference,
     retry_after_s,
+    shown,
 )
 from worker.channels.secrecy import tellings_of
 from worker.messages import Message, Reply
@@ -64,7 +66,9 @@ __all__ = [
     "judge_http",
     "no_limits",
     "no_warnings",
+    "reference",
     "retry_after_s",
+    "shown",
     "wire_url",
 ]
 

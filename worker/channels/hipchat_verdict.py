@@ -11,9 +11,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from worker.channels.replies import bad_reply, json_object, judge_http
-from worker.channels.secrecy import without_secrets
-from worker.channels.wording import clip, one_line
+from worker.channels.replies import EXCERPT_CHARS, bad_reply, json_object, judge_http, shown
+from worker.channels.wording import clip
 from worker.messages import Reply
 from worker.models import Kind, Verdict
 
@@ -29,7 +28,7 @@ def judge(reply: Reply, settings: Any) -> Verdict:
         return bad_reply(reply, settings, "HipChat answers 204; is the base URL a HipChat server's?")
     if reply.failure is not None or verdict.kind is Kind.DELIVERED:
         return verdict
-    detail = clip(one_line(without_secrets(_error(reply.body), settings)), 500) or verdict.detail
+    detail = clip(_error(reply.body, settings), EXCERPT_CHARS) or verdict.detail
     if reply.status == 401 and looks_like_oauth1(settings.address.token):
         detail = f"{detail or 'unauthorized'}; {OAUTH1_HINT}"
     retry_at = verdict.retry_at
@@ -38,14 +37,15 @@ def judge(reply: Reply, settings: Any) -> Verdict:
     return replace(verdict, detail=detail, retry_at=retry_at)
 
 
-def _error(body: bytes) -> str:
+def _error(body: bytes, settings: Any) -> str:
     """`Room not found (Not Found)`, and for a field that is refused `notify: Value … (Bad Request)`."""
     error = json_object(body).get("error")
-    if not isinstance(error, dict) or not error.get("message"):
+    if not isinstance(error, dict):
         return ""
-    field = f"{error['field']}: " if error.get("field") else ""
-    kind = f" ({error['type']})" if error.get("type") else ""
-    return f"{field}{error['message']}{kind}"
+    message, field, kind = (shown(error.get(name), settings) for name in ("message", "field", "type"))
+    if not message:
+        return ""
+    return f"{f'{field}: ' if field else ''}{message}{f' ({kind})' if kind else ''}"
 
 
 def _reset(headers: Mapping[str, str]) -> float | None:

@@ -16,6 +16,7 @@ from worker.channels.channel import (
     json_object,
     judge_failure,
     judge_http,
+    shown,
     wire_url,
 )
 from worker.channels.nagios_check import fitting, host_name, output, service_name, state_of
@@ -121,13 +122,11 @@ def _judge_nrdp(reply: Reply, settings: NagiosSettings) -> Verdict:
     if not isinstance(result, dict) or "status" not in result:
         detail = f"no answer of NRDP's: {excerpt(reply.body, settings)}"
         return Verdict(Kind.PERMANENT, Reason.BAD_REPLY, detail=detail, status_code=reply.status)
-    if str(result["status"]) == "0":
+    if shown(result["status"]) == "0":
         return Verdict(Kind.DELIVERED, Reason.OK, detail=excerpt(reply.body, settings), status_code=reply.status)
-    message = str(result.get("message", ""))
+    message = shown(result.get("message"), settings)
     reason = Reason.UNAUTHORIZED if message.upper() in _TOKEN_PROBLEMS else Reason.CLIENT_ERROR
-    return Verdict(
-        Kind.PERMANENT, reason, detail=excerpt(message.encode("utf-8", "replace"), settings), status_code=200
-    )
+    return Verdict(Kind.PERMANENT, reason, detail=message, status_code=200)
 
 
 def warnings(settings: NagiosSettings) -> list[str]:

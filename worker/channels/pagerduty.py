@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from pydantic import AfterValidator, Field, SecretStr
 
 from worker.channels.channel import (
+    EXCERPT_CHARS,
     Channel,
     ChannelSettings,
     Endpoint,
@@ -25,8 +26,9 @@ from worker.channels.channel import (
     json_body,
     json_object,
     judge_http,
+    reference,
+    shown,
 )
-from worker.channels.secrecy import without_secrets
 from worker.channels.wording import TEST_SENTENCE, clip, iso, late, measurement, one_line, web_links
 from worker.messages import HttpPost, Reply
 from worker.models import Event, Kind, Notice, Verdict
@@ -34,6 +36,8 @@ from worker.models import Event, Kind, Notice, Verdict
 BODY_BYTES = 512_000
 SUMMARY_CHARS, DEDUP_KEY_CHARS, NAME_CHARS, LINK_TEXT_CHARS = 1024, 255, 1024, 255
 ROUTING_KEY_CHARS = 32
+ERRORS = 20
+"""How many of the errors that a refusal lists are looked at."""
 
 
 def _routing_key(key: SecretStr) -> SecretStr:
@@ -160,20 +164,18 @@ def judge(reply: Reply, settings: PagerDutySettings) -> Verdict:
         return verdict
     answer = json_object(reply.body)
     if verdict.kind is not Kind.DELIVERED:
-        return replace(
-            verdict, detail=clip(one_line(without_secrets(_refusal(answer), settings)), 500) or verdict.detail
-        )
+        return replace(verdict, detail=_refusal(answer, settings) or verdict.detail)
     if reply.status != 202:
         return bad_reply(reply, settings, "PagerDuty answers 202")
-    key = answer.get("dedup_key")
-    return replace(verdict, provider_ref=key if isinstance(key, str) else None)
+    return replace(verdict, provider_ref=reference(answer.get("dedup_key"), settings))
 
 
-def _refusal(answer: dict[str, Any]) -> str:
+def _refusal(answer: dict[str, Any], settings: PagerDutySettings) -> str:
     """`Event object is invalid: 'payload.source' is missing or blank`."""
     errors = answer.get("errors")
-    parts = [answer.get("message"), "; ".join(map(str, errors)) if isinstance(errors, list) else ""]
-    return ": ".join(str(part) for part in parts if part)
+    listed = [shown(error, settings) for error in errors[:ERRORS]] if isinstance(errors, list) else []
+    parts = [shown(answer.get("message"), settings), "; ".join(filter(None, listed))]
+    return clip(": ".join(filter(None, parts)), EXCERPT_CHARS)
 
 
 def limits(settings: PagerDutySettings) -> tuple[Limit, ...]:

@@ -122,6 +122,23 @@ def excerpt(body: bytes, settings: Any = None) -> str:
     return text if len(text) <= EXCERPT_CHARS else text[: EXCERPT_CHARS - 1] + "…"
 
 
+def shown(value: Any, settings: Any = None) -> str:
+    """A text or a number out of a vendor's JSON, like an excerpt; nothing for anything else, however deep it is."""
+    if isinstance(value, bool | int | float):
+        return str(value)
+    return excerpt(value.encode("utf-8", "replace"), settings) if isinstance(value, str) else ""
+
+
+REFERENCE_CHARS = 256
+
+
+def reference(value: Any, settings: Any = None) -> str | None:
+    """The vendor's name for what it took, as it stands, for it may be sent back; None where it cannot be shown."""
+    if not isinstance(value, str) or not 0 < len(value) <= REFERENCE_CHARS or not value.isprintable():
+        return None
+    return value if without_secrets(value, settings) == value else None
+
+
 def json_object(body: bytes) -> dict[str, Any]:
     """The JSON object that a reply holds; an empty one where it holds none."""
     try:

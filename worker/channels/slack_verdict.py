@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from worker.channels.replies import bad_reply, excerpt, json_object, judge_http, retry_after_s
+from worker.channels.replies import bad_reply, json_object, judge_http, reference, retry_after_s, shown
 from worker.messages import Reply
 from worker.models import Kind, Reason, Verdict
 
@@ -73,17 +73,17 @@ def judge_web_api(reply: Reply, settings: Any) -> Verdict:
     if reply.status != 200 or not isinstance(answer.get("ok"), bool):
         return bad_reply(reply, settings, "Slack's Web API answers 200 and a JSON object with `ok`")
     if answer["ok"]:
-        return replace(verdict, detail="ok", provider_ref=_reference(answer))
-    return _by_name(verdict, reply, excerpt(str(answer.get("error", "")).encode(), settings), answer.get("needed"))
+        return replace(verdict, detail="ok", provider_ref=_reference(answer, settings))
+    return _by_name(verdict, reply, shown(answer.get("error"), settings), shown(answer.get("needed"), settings))
 
 
-def _by_name(verdict: Verdict, reply: Reply, error: str, needed: Any = None) -> Verdict:
+def _by_name(verdict: Verdict, reply: Reply, error: str, needed: str = "") -> Verdict:
     kind, reason = ERRORS.get(error, _REFUSED)
     detail = f"{error or 'no error named'} (needs the scope {needed})" if needed else error or "no error named"
     return replace(verdict, kind=kind, reason=reason, detail=detail, retry_after_s=retry_after_s(reply.headers))
 
 
-def _reference(answer: dict[str, Any]) -> str | None:
+def _reference(answer: dict[str, Any], settings: Any) -> str | None:
     """`<channel id>:<ts>`: what a thread or an update of this message needs."""
-    channel, ts = answer.get("channel"), answer.get("ts")
+    channel, ts = (reference(answer.get(name), settings) for name in ("channel", "ts"))
     return f"{channel}:{ts}" if channel and ts else None

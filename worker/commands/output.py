@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config.settings import settings
+from worker.channels.wording import printable
 from worker.embedded_redis import redis_url
 from worker.errors import BellhopError, Unavailable
 from worker.stores.connection import async_redis, unavailable
@@ -34,14 +36,19 @@ class Exit(IntEnum):
     UNAVAILABLE = 3
 
 
+_OBEYED = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON lets stand as they are, and that terminals obey; the others are escaped anyway."""
+
+
 def print_json(data: Any) -> None:
     """`data` as JSON, indented, and nothing else."""
-    sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    text = orjson.dumps(data, option=orjson.OPT_INDENT_2, default=str).decode()
+    sys.stdout.write(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def print_line(text: str, style: str = "") -> None:
-    """One line for people."""
-    Console(soft_wrap=True).print(Text(text, style=style))
+    """One line for people. Nothing in it moves the cursor: producers and vendors have their words in such lines."""
+    Console(soft_wrap=True).print(Text(printable(text), style=style))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
@@ -51,7 +58,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         # As Text: in a str, rich would take [brackets] for its markup.
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
     console.print(table)
 
 
@@ -70,14 +77,14 @@ def coloured(outcome: str) -> Text:
 
 def warn(sentence: str) -> None:
     """A warning on standard error."""
-    Console(stderr=True, soft_wrap=True).print(Text(f"warning: {sentence}", style="yellow"))
+    Console(stderr=True, soft_wrap=True).print(Text(printable(f"warning: {sentence}"), style="yellow"))
 
 
 def fail(problem: BellhopError | str, code: int = Exit.PROBLEMS) -> NoReturn:
     """Each problem on a line of its own on standard error, and the end with `code`."""
     console = Console(stderr=True, soft_wrap=True)
     for line in str(problem).splitlines() or ["it failed without saying why"]:
-        console.print(Text(line, style="red"))
+        console.print(Text(printable(line), style="red"))
     raise typer.Exit(code)
 
 

@@ -101,7 +101,11 @@ def explain(
         print_json(told)
         return
     for paragraphs in told:
-        print_line("\n\n".join(paragraphs))
+        first, *others = paragraphs
+        print_line(first)
+        for paragraph in others:
+            print_line("")
+            print_line(paragraph)
 
 
 async def _dead(redis: Redis, span: tuple[float, float]) -> list[Letter]:
