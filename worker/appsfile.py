@@ -26,6 +26,7 @@ from worker.channels import CHANNELS, no_channel
 from worker.channels.channel import Channel, ChannelSettings
 from worker.errors import InvalidSettings
 from worker.models import App, Destination, OnAmbiguous
+from worker.problems import Problems
 from worker.rates import VENDOR, parse_rate
 from worker.settings_fields import read_settings, settings_from_pairs
 from worker.settings_tree import unfolded
@@ -40,8 +41,6 @@ NAME_RULE = "may hold 1 to 64 of the characters A-Z a-z 0-9 . _ -"
 LONGEST_TOLD = 20
 
 FIELDS = ("channel", "enabled", "settings", "rate_limit", "on_ambiguous")
-
-Problems = list[str]
 
 
 def read_apps(
@@ -60,7 +59,7 @@ def read_apps(
     tree = read_tree(text)
     if tree is None:
         raise InvalidSettings(["the file is empty; it begins with `apps:`"])
-    problems: Problems = []
+    problems = Problems()
     tree = substituted(tree, environment, problems)
     reader = _Reader(channels, problems)
     apps = reader.apps(tree)
@@ -197,7 +196,7 @@ class _Reader:
         if not isinstance(tree, dict):
             self._problems.append(f"{path}: must be a map by name, not {kind_of(tree)}")
             return {}
-        wrong = [name for name in tree if not NAME.fullmatch(name)]
+        wrong = {name: None for name in tree if not NAME.fullmatch(name)}
         self._problems.extend(f"{path}: {_told(name)} {NAME_RULE}" for name in wrong)
         return {name: value for name, value in tree.items() if name not in wrong}
 

@@ -12,8 +12,9 @@ from pydantic.fields import FieldInfo
 
 from worker.channels.channel import Channel, ChannelSettings
 from worker.errors import InvalidSettings
+from worker.problems import MOST
 from worker.settings_tree import holds, without, written_fields
-from worker.strict_yaml import Tree, scalar
+from worker.strict_yaml import MAX_DEPTH, Tree, scalar
 
 TEXTS: tuple[type, ...] = (str, SecretStr, PurePath)
 
@@ -37,6 +38,8 @@ def settings_from_pairs(pairs: Mapping[str, str], channel: Channel) -> ChannelSe
     tree: dict[str, Tree] = {}
     for name, value in pairs.items():
         *outer, last = name.split(".")
+        if len(outer) > MAX_DEPTH:
+            raise InvalidSettings([f"{name[:80]}: leads deeper than {MAX_DEPTH} levels"])
         here = tree
         for part in outer:
             inner = here.setdefault(part, {})
@@ -59,7 +62,8 @@ def settings_problems(error: ValidationError, channel: Channel, given: Mapping[s
     """What pydantic found, each as `path: what to do`, with what stands in secret fields of `given` as stars."""
     hidden = [text for name in secret_fields(channel) for text in _leaves(given.get(name))]
     hidden.sort(key=len, reverse=True)
-    return [without(hidden, _problem(found, channel, path)) for found in error.errors()]
+    found = error.errors(include_url=False)[: MOST + 1]
+    return [without(hidden, _problem(each, channel, path)) for each in found]
 
 
 def _problem(found: Any, channel: Channel, path: str) -> str:

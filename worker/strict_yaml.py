@@ -16,9 +16,14 @@ from typing import Any
 import yaml
 
 from worker.errors import InvalidSettings
+from worker.problems import Problems
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 24
+MAX_VALUES = 500_000
+"""Of all maps and lists together: 20,000 destinations and more."""
+MAX_NAME_CHARS = 256
+MAX_TEXT_CHARS = 65_536
 LONGEST_NUMBER = 64
 
 Tree = dict[str, "Tree"] | list["Tree"] | str | None
@@ -67,35 +72,61 @@ def _decoded(text: str | bytes) -> str:
 
 
 def _json_tree(text: str) -> Tree:
-    problems: list[str] = []
+    problems = Problems()
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        problems.extend(f"`{name}` is given twice in one map" for name in set(names) if names.count(name) > 1)
-        return dict(pairs)
+        fields: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in fields:
+                problems.append(f"`{name[:MAX_NAME_CHARS]}` is given twice in one map")
+            fields[name] = value
+        return fields
 
     tree = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=unique)
     if problems:
-        raise InvalidSettings(sorted(problems))
-    return _texts(tree, 0)
+        raise InvalidSettings(sorted(set(problems)))
+    return _texts(tree, 0, _Count())
 
 
-def _texts(value: Any, depth: int) -> Tree:
+class _Count:
+    """How many values a file has; each is counted where it is read."""
+
+    def __init__(self) -> None:
+        self._values = 0
+
+    def one_more(self) -> None:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise InvalidSettings([f"the file has more than {MAX_VALUES} values"])
+
+
+def _texts(value: Any, depth: int, count: _Count) -> Tree:
+    count.one_more()
     if depth > MAX_DEPTH:
         raise InvalidSettings([f"maps and lists are nested deeper than {MAX_DEPTH} levels"])
     if isinstance(value, dict):
-        return {_whole(key): _texts(item, depth + 1) for key, item in value.items()}
+        return {_name(key): _texts(item, depth + 1, count) for key, item in value.items()}
     if isinstance(value, list):
-        return [_texts(item, depth + 1) for item in value]
+        return [_texts(item, depth + 1, count) for item in value]
     if isinstance(value, bool):
         return "true" if value else "false"
     return None if value is None else _whole(value)
 
 
-def _whole(text: str) -> str:
+def _name(text: str, where: str = "") -> str:
+    if len(text) > MAX_NAME_CHARS:
+        raise InvalidSettings([f"{where}a name is longer than {MAX_NAME_CHARS} characters"])
+    return _whole(text)
+
+
+def _whole(text: str, where: str = "") -> str:
     """`text`; half of a surrogate pair is no character, and could be stored nowhere."""
-    if any("\ud800" <= c <= "\udfff" for c in text):
-        raise InvalidSettings(["a text holds half of a surrogate pair (\\ud800 to \\udfff)"])
+    if len(text) > MAX_TEXT_CHARS:
+        raise InvalidSettings([f"{where}a text is longer than {MAX_TEXT_CHARS} characters"])
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidSettings(["a text holds half of a surrogate pair (\\ud800 to \\udfff)"]) from None
     return text
 
 
@@ -131,7 +162,8 @@ class _Builder:
 
     def __init__(self, events: Iterator[Any]) -> None:
         self._events = events
-        self._problems: list[str] = []
+        self._problems = Problems()
+        self._count = _Count()
 
     def document(self) -> Tree:
         """The one document of the text."""
@@ -148,6 +180,7 @@ class _Builder:
         return tree
 
     def _node(self, event: Any, depth: int) -> Tree:
+        self._count.one_more()
         if isinstance(event, yaml.AliasEvent):
             raise InvalidSettings([f"{_place(event.start_mark)}aliases (`*name`) are not read; write it out"])
         if event.tag not in {None, "!"}:
@@ -158,7 +191,9 @@ class _Builder:
             return self._mapping(depth + 1)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(depth + 1)
-        return None if event.implicit[0] and event.value in _NULLS else _whole(event.value)
+        if event.implicit[0] and event.value in _NULLS:
+            return None
+        return _whole(event.value, _place(event.start_mark))
 
     def _sequence(self, depth: int) -> Tree:
         items = []
@@ -173,7 +208,7 @@ class _Builder:
             value = self._node(next(self._events), depth)
             if not isinstance(key, str):
                 self._note(event, "a name must be text")
-            elif key in items:
+            elif _name(key, _place(event.start_mark)) in items:
                 # In `{a, a}`, braces for brackets, names are values, and may be secrets.
                 self._note(event, f"{'a name' if value is None else f'`{key}`'} is given twice in one map")
             else:

@@ -14,7 +14,7 @@ LAYERS = [
     {"retry", "rates"},
     {"channels", "events", "event_extra", "record"},
     {"settings_tree", "address_fields", "attempt"},
-    {"settings_fields", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
+    {"problems", "settings_fields", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
     {"transports", "stores", "redis_process", "embedded_redis", "key_file", "unlocking"},
     {
         "results",

@@ -11,11 +11,15 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from worker.hosts import MAX_PORT, wire_host
 
+URL_CHARS = 4096
+"""Servers take request lines of about 8 KB, and percent-encoding and parameters come on top."""
 _PLACE = re.compile(r"(?:\[(?P<v6>[^\[\]]*:[^\[\]]*)\]|(?P<name>[^\[\]:]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
 def check_http_url(url: str) -> str:
     """`url` itself; ValueError with a sentence, which shows nothing of it, where it is no usable http(s) address."""
+    if len(url) > URL_CHARS:
+        raise ValueError(f"must not be longer than {URL_CHARS} characters")
     if " " in url or not url.isprintable():  # of white space only the blank is printable
         raise ValueError("must not hold spaces or control characters")
     try:

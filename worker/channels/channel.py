@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from worker.channels.addresses import (
     CaFile,
@@ -36,7 +36,7 @@ from worker.channels.replies import (
     retry_after_s,
     shown,
 )
-from worker.channels.secrecy import tellings_of
+from worker.channels.secrecy import secrets_of, tellings_of
 from worker.messages import Message, Reply
 from worker.models import Notice, Verdict
 from worker.retry import RetryPolicy
@@ -73,6 +73,9 @@ __all__ = [
 ]
 
 
+SECRET_CHARS = 8192
+
+
 class ChannelSettings(BaseModel):
     """What an app owner fills in. Frozen; unknown fields are refused; errors never show what was typed."""
 
@@ -83,6 +86,13 @@ class ChannelSettings(BaseModel):
         str_strip_whitespace=True,
         serialize_by_alias=True,  # HipChat's `from`, which Python keeps for itself, is exported as it is typed
     )
+
+    @model_validator(mode="after")
+    def _secrets_of_a_length(self) -> Self:
+        # Each of their pieces is looked for in every answer.
+        if sum(map(len, secrets_of(self))) > SECRET_CHARS:
+            raise ValueError(f"its secrets have more than {SECRET_CHARS} characters together")
+        return self
 
     @cached_property
     def tellings(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ _NAMED = re.compile(r'"?(?P<name>[^"<>\\,;:@]{1,100}?)"?\s*<(?P<address>[^<>]+)>
 def _check_address(text: str) -> str:
     if not text.isascii():
         raise ValueError("only ASCII addresses can be used; write the domain in its xn-- form")
-    if not _PLAIN.fullmatch(text) or len(text) > 254 or len(text.partition("@")[0]) > 64:
+    if len(text) > 254 or len(text.partition("@")[0]) > 64 or not _PLAIN.fullmatch(text):
         raise ValueError("is not an e-mail address; write it as name@example.com")
     return text
 

@@ -81,6 +81,7 @@ class WebhookSettings(ChannelSettings):
         default_factory=dict,
         title="Parameters",
         repr=False,
+        max_length=100,
         description=f"Parameters by name; in their values these are replaced: {', '.join(f'${n}' for n in NAMES)}. "
         "Without parameters and body, JSON sends the whole event in the shape of Standard Webhooks.",
     )

@@ -31,7 +31,13 @@ RESERVED_HEADERS = frozenset(
 )
 
 
+MAX_HEADERS = 100
+"""As many as most servers take: https://httpd.apache.org/docs/2.4/mod/core.html#limitrequestfields."""
+
+
 def _headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    if len(headers) > MAX_HEADERS:
+        raise ValueError(f"must not be more than {MAX_HEADERS}")
     lowered = [name.lower() for name in headers]
     for name, value in headers.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", name):
