@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +19,7 @@ from config.settings import settings
 from worker.allow_list import AllowList
 from worker.appsdiff import Change, What, diff_apps
 from worker.appsfile import path_of, read_apps, warnings_of, write_apps, written
+from worker.commands.files import content
 from worker.commands.output import Exit, fail, print_json, print_line, print_table, run, stored_destinations, warn
 from worker.errors import BellhopError, InvalidSettings, NotFound
 from worker.models import App
@@ -149,19 +149,11 @@ def chosen(apps: dict[str, App], names: Sequence[str]) -> dict[str, App]:
 
 def _read(file: str, unreadable: int) -> dict[str, App]:
     try:
-        return read_apps(_content(file), os.environ)
+        return read_apps(content(file, MAX_BYTES), os.environ)
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror}", unreadable)
     except BellhopError as problem:
         fail(problem)
-
-
-def _content(file: str) -> bytes:
-    """One byte more than is allowed tells that it is too much."""
-    if file == "-":
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
-    with Path(file).open("rb") as opened:
-        return opened.read(MAX_BYTES + 1)
 
 
 def _json(changes: list[Change]) -> list[dict[str, Any]]:

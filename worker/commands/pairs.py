@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 import typer
 
 from worker.channels.channel import Channel
+from worker.commands.files import content
 from worker.commands.output import warn
 from worker.errors import InvalidSettings
 from worker.settings_fields import secret_fields
+from worker.strict_yaml import MAX_TEXT_CHARS
 
 
 def parsed_pairs(given: Iterable[str], channel: Channel) -> dict[str, str]:
@@ -47,13 +48,16 @@ def _secret(name: str, value: str) -> str:
 def _asked(name: str) -> str:
     if sys.stdin.isatty():
         return str(typer.prompt(name, hide_input=True, err=True))
-    return sys.stdin.readline().rstrip("\r\n")
+    return sys.stdin.readline(MAX_TEXT_CHARS + 1).rstrip("\r\n")
 
 
 def _from_file(name: str, path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        text = content(path, MAX_TEXT_CHARS).decode().strip()
+        if len(text) > MAX_TEXT_CHARS:
+            raise InvalidSettings([f"{name}: the file behind @ has more than {MAX_TEXT_CHARS} characters"])
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         # Without quoting it: it may be a secret that begins with an @.
         raise InvalidSettings([f"{name}: cannot read the file behind @: {reason}; @@ stands for @ itself"]) from None
+    return text

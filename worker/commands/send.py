@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import codecs
 import time
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -15,15 +14,17 @@ from redis.asyncio import Redis
 from rich.text import Text
 
 from config.settings import settings
+from worker.commands.files import content
 from worker.commands.output import Exit, coloured, connected, fail, print_json, print_line, print_table, run
 from worker.errors import BellhopError, InvalidEvent
-from worker.events import parse_event
+from worker.events import parse_event, read_object
 from worker.keys import NO_KEYS
 from worker.models import Severity, Status
 from worker.stores.destinations import RedisDestinations
 from worker.stores.records import Records
 
 PENDING = "no result yet"
+FILE_BYTES = 64 * 1024 * 1024
 
 
 def send(
@@ -78,15 +79,21 @@ def _tags(pairs: list[str]) -> dict[str, str]:
 
 def _read(file: str) -> list[dict[str, Any]]:
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
-        rows = [orjson.loads(line) for line in text.splitlines() if line.strip()]
+        raw = content(file, FILE_BYTES)
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror}", Exit.USAGE)
-    except ValueError as error:
-        fail(f"{file}: each line must be a JSON object: {error}", Exit.USAGE)
-    if not all(isinstance(row, dict) for row in rows):
-        fail(f"{file}: each line must be a JSON object", Exit.USAGE)
-    return rows
+    if len(raw) > FILE_BYTES:
+        fail(f"{file}: is larger than {FILE_BYTES // 1024 // 1024} MiB; send it in parts", Exit.USAGE)
+    # Not `splitlines`: JSON's texts may hold some of what Python takes for a line end.
+    lines = enumerate(raw.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1)
+    return [_event(line, f"{file}: line {number}") for number, line in lines if line.strip()]
+
+
+def _event(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        return read_object(line, settings().max_event_bytes)
+    except InvalidEvent as error:
+        fail(f"{place}: each line must be a JSON object: {error}", Exit.USAGE)
 
 
 def _check(event: dict[str, Any], place: str) -> None:
