@@ -35,7 +35,7 @@ SLOWLY_S: Final = 0.2
 def says(*parts: bytes) -> Behaviour:
     """Says this, and closes the connection."""
 
-    async def behave(_: Reader, writer: Writer) -> None:
+    async def behave(_reader: Reader, writer: Writer) -> None:
         writer.writelines(parts)
         await writer.drain()
 
@@ -46,7 +46,7 @@ def without_end(part: bytes, first: bytes = b"") -> Behaviour:
     """Says `first`, and then `part` as fast as it can for ever."""
     many = part * (MEGABYTE // 16 // len(part) + 1)
 
-    async def behave(_: Reader, writer: Writer) -> None:
+    async def behave(_reader: Reader, writer: Writer) -> None:
         writer.write(first)
         await asyncio.sleep(BETWEEN_S)
         for _ in repeat(None):
@@ -59,7 +59,7 @@ def without_end(part: bytes, first: bytes = b"") -> Behaviour:
 def slowly(part: bytes, first: bytes = b"") -> Behaviour:
     """Says `first`, and then `part` over and over, a byte at a time."""
 
-    async def behave(_: Reader, writer: Writer) -> None:
+    async def behave(_reader: Reader, writer: Writer) -> None:
         writer.write(first)
         for byte in _for_ever(part):
             writer.write(byte)
@@ -69,12 +69,23 @@ def slowly(part: bytes, first: bytes = b"") -> Behaviour:
     return behave
 
 
+def in_pieces(part: bytes) -> Behaviour:
+    """Says `part` over and over, as fast as it can, and each of them by itself."""
+
+    async def behave(_reader: Reader, writer: Writer) -> None:
+        for _ in repeat(None):
+            writer.write(part)
+            await asyncio.sleep(0)
+
+    return behave
+
+
 def _for_ever(part: bytes) -> Iterator[bytes]:
     for _ in repeat(None):
         yield from (part[i : i + 1] for i in range(len(part)))
 
 
-async def never(reader: Reader, _: Writer) -> None:
+async def never(reader: Reader, _writer: Writer) -> None:
     """Says nothing at all."""
     await reader.read()
 
@@ -145,6 +156,7 @@ RAW: Final[dict[str, Behaviour]] = {
     "tls: a record of 64 kb, cut": says(b"\x16\x03\x03\xff\xff", b"x" * 100),
     "tls: never": never,
     "smtp: never ends its greeting": without_end(b"220-still here\r\n"),
+    "smtp: small pieces without end": in_pieces(b"220-%b\n" % (b"x" * 60)),
     "smtp: never ends its line": without_end(b"x", b"220 "),
     "smtp: 1 MB reply": says(b"220-", b"x" * MEGABYTE, b"\r\n220 ok\r\n"),
     "smtp: slow greeting": slowly(b"220-x\r\n"),

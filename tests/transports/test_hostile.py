@@ -133,6 +133,7 @@ async def test_what_is_no_tls_ends_in_a_clear_reason(vendor, new_carrier, name):
 
 SMTP = {
     "smtp: never ends its greeting": (Reason.CONNECT_FAILED, "what answers there does not speak SMTP"),
+    "smtp: small pieces without end": (Reason.CONNECT_FAILED, "what answers there does not speak SMTP"),
     "smtp: never ends its line": (Reason.CONNECT_FAILED, "what answers there does not speak SMTP"),
     "smtp: 1 MB reply": (Reason.CONNECT_FAILED, "what answers there does not speak SMTP"),
     "smtp: slow greeting": (Reason.TIMED_OUT, "it could not be sent in time"),

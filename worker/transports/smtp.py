@@ -14,6 +14,7 @@ from aiosmtplib import SMTP
 from worker.messages import Failure, Mail, MailSecurity, Reply
 from worker.transports.addresses import Guard
 from worker.transports.faults import Sending, bad_address, no_answer, unsent
+from worker.transports.smtp_connection import BoundedSmtp
 from worker.transports.tls import Contexts, UnusableCaFile
 
 _ADDRESS = re.compile(r"[!-;=?-~]{1,320}")
@@ -65,7 +66,7 @@ class Smtp:
 
     def _client(self, mail: Mail, context: ssl.SSLContext, sock: socket.socket) -> SMTP:
         try:
-            return SMTP(
+            return BoundedSmtp(
                 hostname=mail.host,  # what the certificate is checked against; the connection is made already
                 sock=sock,
                 timeout=self._total_s,
