@@ -75,6 +75,7 @@ def in_pieces(part: bytes) -> Behaviour:
     async def behave(_reader: Reader, writer: Writer) -> None:
         for _ in repeat(None):
             writer.write(part)
+            await writer.drain()
             await asyncio.sleep(0)
 
     return behave
@@ -216,7 +217,7 @@ class Hostile:
 
 
 async def _behave(behaviour: Behaviour, reader: Reader, writer: Writer) -> None:
-    with suppress(ConnectionError, asyncio.CancelledError):
+    with suppress(OSError, asyncio.CancelledError):
         await behaviour(reader, writer)
         # What a client still sends must not make a reset of it that takes the answer away.
         writer.write_eof()
