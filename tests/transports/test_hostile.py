@@ -12,7 +12,8 @@ from security.hostile import HTTP, METADATA, RAW, Hostile
 from worker.channels import CHANNELS
 from worker.channels.channel import judge_http
 from worker.messages import HttpPost, Mail, MailSecurity, PassiveCheck
-from worker.transports.http_answer import MAX_BODY_BYTES, unpacked
+from worker.transports.http_answer import unpacked
+from worker.transports.http_connection import MAX_BODY_BYTES
 
 MOST_MEMORY = 16 * 1_048_576
 LIMITS = {"connect_timeout_s": 1.0, "total_timeout_s": 1.5}

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from worker.messages import Failure, HttpPost
-from worker.transports.http_answer import MAX_BODY_BYTES
+from worker.transports.http_connection import MAX_BODY_BYTES
 from worker.transports.tls import Contexts
 
 SECRET = "s3cr3t-t0ken"

@@ -23,8 +23,14 @@ from worker.messages import HttpPost, Reply
 from worker.transports.addresses import Guard
 from worker.transports.deadlines import Deadlines
 from worker.transports.faults import bad_address
-from worker.transports.http_answer import MAX_BODY_BYTES, Answer
-from worker.transports.http_connection import MAX_HEADERS, MAX_INTERIM, MAX_LINE_BYTES, TOO_MANY_INTERIM, TooMuch
+from worker.transports.http_answer import Answer
+from worker.transports.http_connection import (
+    MAX_BODY_BYTES,
+    MAX_INTERIM,
+    TOO_MANY_INTERIM,
+    BoundedConnection,
+    TooMuch,
+)
 from worker.transports.http_pool import Pool
 from worker.transports.http_target import KNOWN_ADDRESSES, Target, target_of
 from worker.transports.proxy import Proxy
@@ -102,17 +108,9 @@ def _place(origin: URL, tls: Tls) -> aiohttp.ClientRequest:
 
 def _send(connection: Connection, message: HttpPost, target: Target) -> None:
     protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None or transport.is_closing():
+    if not isinstance(protocol, BoundedConnection) or transport is None or transport.is_closing():
         raise aiohttp.ClientConnectionResetError("closed")
-    protocol.set_response_params(
-        skip_payload=message.method == "HEAD",
-        read_until_eof=True,
-        read_bufsize=MAX_BODY_BYTES,
-        auto_decompress=False,  # `Answer` does it, with its own bound
-        max_line_size=MAX_LINE_BYTES,
-        max_field_size=MAX_LINE_BYTES,
-        max_headers=MAX_HEADERS,
-    )
+    protocol.expect(body=message.method != "HEAD")
     # Not waiting until all is written: the answer may come before, and the transport keeps the rest.
     transport.write(target.head(message) + message.body)
 

@@ -10,9 +10,7 @@ from aiohttp.http import HttpProcessingError, RawResponseMessage
 
 from worker.messages import Failure, Reply
 from worker.transports.faults import no_answer, unsent
-from worker.transports.http_connection import MAX_HEADERS, MAX_LINE_BYTES, TooMuch
-
-MAX_BODY_BYTES = 65_536
+from worker.transports.http_connection import MAX_BODY_BYTES, MAX_HEADERS, MAX_LINE_BYTES, TooMuch
 
 
 @dataclass(slots=True)

@@ -13,8 +13,9 @@ from typing import Any, Final
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+MAX_BODY_BYTES: Final = 65_536
 MAX_ANSWER_BYTES: Final = 1_048_576
-"""Of one answer with all that stands around its body; of the body itself 64 KiB are read."""
+"""Of one answer with all that stands around its body."""
 MAX_LINE_BYTES: Final = 8190
 """The status line, or a header: what Apache takes of a request, too."""
 MAX_HEADERS: Final = 128
@@ -34,19 +35,27 @@ class BoundedConnection(ResponseHandler):
         super().__init__(loop)
         self._left = MAX_ANSWER_BYTES
 
-    def set_response_params(self, **params: Any) -> None:
+    def expect(self, *, body: bool) -> None:
         """A request goes out; what comes from now on is its answer."""
         self._left = MAX_ANSWER_BYTES
-        super().set_response_params(**params)
+        self.set_response_params(
+            skip_payload=not body,
+            read_until_eof=True,
+            read_bufsize=MAX_BODY_BYTES,
+            auto_decompress=False,  # `Answer` does it, with its own bound
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
+            max_headers=MAX_HEADERS,
+        )
 
     def data_received(self, data: bytes) -> None:
-        """Count it; one call brings 256 KiB at the most."""
+        """Count it first; one call brings 256 KiB at the most."""
         self._left -= len(data)
         if self._left < 0:
             self._break_off(f"the answer has more than {MAX_ANSWER_BYTES // 1024} KiB around its body")
             return
-        super().data_received(data)
-        if len(self) > MAX_INTERIM:
+        ResponseHandler.data_received(self, data)  # every answer comes by here, and `super()` takes its time
+        if len(self._buffer) > MAX_INTERIM:
             self._break_off(TOO_MANY_INTERIM)
 
     def _break_off(self, why: str) -> None:
