@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -88,16 +89,12 @@ class Days:
         if self._world.shell.run("apps", "apply", file, **options):
             raise RuntimeError(f"apps apply: {self._world.shell.output()}")
 
-    def begin(self, tracer: str) -> None:
-        """Send everything: vendors take it, hang, or refuse it with our secrets in their words; channels crash.
-
-        `tracer` is the id of one more alert.
-        """
+    def begin(self) -> None:
+        """Send everything: vendors take it, hang, or refuse it with our secrets in their words; channels crash."""
         self._world.bad.break_down({"hang": True, "times": len(self._apps["bad"])})
         for app in EVENTS:
             for number in range(self._count(app)):
                 self._send(app, f"{app}-{number}")
-        self._send("good", tracer)
         self._redis.xadd("bellhop:events", {"event": orjson.dumps({"app": "good", "title": [self._words]})})
         self._send("crashes", "crash", self._other)
 
@@ -115,15 +112,19 @@ class Days:
         """Wait until deliveries are under way that no vendor answers."""
         until(self._world.bad.received, UNDER_WAY_S, "deliveries that hang")
 
-    def end(self) -> str:
-        """Everything is well again; returns what was not settled all the same, in words."""
+    def end(self, tracer: str) -> str:
+        """Everything is well again; returns what was not settled all the same, in words.
+
+        `tracer` is the id of a last alert, by itself: tasks of many are not shown in whole.
+        """
         self._world.bad.repair()
         self._send("good", "good-0-resolved", rule="good-0", status="resolved")
-        try:
-            until(lambda: self._settled() >= self._owed(), SETTLED_S, "results")
-        except NotInTime:
-            return f"{self._owed() - self._settled()} deliveries were not settled"
-        return ""
+        good, bad = len(self._apps["good"]), len(self._apps["bad"])
+        owed = (self._count("good") + 1) * good + self._count("bad") * bad
+        missing = self._missing(owed)
+        self._send("good", tracer)
+        missing += self._missing(owed + good)
+        return f"{missing} deliveries were not settled" if missing else ""
 
     def delivered(self) -> dict[str, int]:
         """By channel, how many deliveries arrived."""
@@ -139,13 +140,18 @@ class Days:
         read = [orjson.loads(fields[b"result"]) for _, fields in rows]
         return [result for result in read if result.get("outcome") in {"delivered", "failed", "skipped"}]
 
-    def _settled(self) -> int:
-        """Deliveries of the sandbox' apps; what parrots refuse for now may be owed for a long time."""
-        return sum(result["app"] in {"good", "bad"} for result in self.results())
+    def _missing(self, owed: int) -> int:
+        """How many of so many deliveries to the sandbox are not settled in time.
 
-    def _owed(self) -> int:
-        good = self._count("good") + len(("the tracer", "resolved"))
-        return good * len(self._apps["good"]) + self._count("bad") * len(self._apps["bad"])
+        What parrots refuse for now may be owed for long.
+        """
+
+        def settled() -> int:
+            return sum(result["app"] in {"good", "bad"} for result in self.results())
+
+        with suppress(NotInTime):
+            until(lambda: settled() >= owed, SETTLED_S, "results")
+        return max(0, owed - settled())
 
     def _count(self, app: str) -> int:
         return max(1, round(EVENTS[app] * self._scale))
