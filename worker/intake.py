@@ -29,6 +29,10 @@ DEAD_MS: Final = 3_600_000
 NAMED: Final = 10
 NAME_BYTES: Final = 40
 """How many of an entry's field names an error shows, and how much of each."""
+FIRST: Final = 16
+BATCH_BYTES: Final = 33_554_432
+"""A batch of more than 32 MiB makes the next ones smaller. The first is small: entries of very many megabytes that have
+killed a worker must not kill the next one."""
 BACKOFF_S: Final = 0.5
 BACKOFF_CAP_S: Final = 5.0
 
@@ -50,6 +54,7 @@ class Intake:
         self._room = room
         self._batch = batch
         self._max_event_bytes = max_event_bytes
+        self._at_most = min(batch, FIRST)
         self._reclaim_at = 0.0
 
     async def run(self) -> None:
@@ -75,14 +80,22 @@ class Intake:
         entries: list[Entry] = []
         if now >= self._reclaim_at:
             self._reclaim_at = now + RECLAIM_EVERY_S
-            entries = await self._stream.reclaim(self._batch, ABANDONED_MS)
+            entries = await self._stream.reclaim(self._at_most, ABANDONED_MS)
             await self._stream.forget_the_dead(DEAD_MS)
         if not entries:
-            entries = await self._stream.read(self._batch, block_ms)
-        await self._hand_on(entries)
+            entries = await self._stream.read(self._at_most, block_ms)
+        full = len(entries) >= self._at_most
+        self._at_most = self._next_size(entries, full=full)
+        await self._hand_on(entries, full=full)
         return len(entries)
 
-    async def _hand_on(self, entries: Sequence[Entry]) -> None:
+    def _next_size(self, entries: Sequence[Entry], *, full: bool) -> int:
+        """How many to read next: more where there were more, and fewer where they take too much memory."""
+        if sum(map(_bytes, entries)) > BATCH_BYTES:
+            return max(1, len(entries) // 4)
+        return min(self._batch, 2 * self._at_most) if full else self._at_most
+
+    async def _hand_on(self, entries: Sequence[Entry], *, full: bool) -> None:
         rejected = [Rejected(each.id, _shown(each), why) for each in entries if (why := self._unfit(each))]
         for one in rejected:
             log.warning("event.rejected", entry=one.entry, error=one.error)
@@ -92,7 +105,7 @@ class Intake:
         if not fit:
             return
         await self._publish([each.id for each in fit])
-        if len(fit) < self._batch:
+        if not full:
             # Small batches cost as much as large ones. What comes until this one is begun is the next.
             await self._stream.until_fetched(BEGUN_S)
 
@@ -117,6 +130,10 @@ def _shown(entry: Entry) -> bytes:
         if len(kept) >= RAW_KEPT_BYTES:
             break
     return bytes(kept[:-1])
+
+
+def _bytes(entry: Entry) -> int:
+    return len(entry.raw) if entry.raw is not None else sum(len(name) + len(value) for name, value in entry.others)
 
 
 def _name(raw: bytes) -> str:

@@ -48,6 +48,32 @@ async def test_what_has_gathered_is_one_batch(redis):
     assert published == [ids[:3], ids[3:]]
 
 
+async def test_batches_grow_with_what_gathers(redis):
+    """The first is small; under load each is twice as large as the one before, up to the limit."""
+    published = Published()
+    intake = intake_of(redis, published, batch=100)
+    await intake.step(1)
+    for i in range(500):
+        await redis.xadd("t:events", {"event": f"{{{i}}}"})
+    for _ in range(5):
+        await intake.step(1)
+    assert [len(each) for each in published] == [16, 32, 64, 100, 100]
+
+
+async def test_huge_entries_are_read_few_at_a_time(redis):
+    """Who fills the stream with megabytes takes no worker's memory: each is rejected, a few at a time."""
+    published = Published()
+    intake = intake_of(redis, published, batch=100)
+    await intake.step(1)
+    for _ in range(20):
+        await redis.xadd("t:events", {"event": b"x" * 4_000_000})
+    steps = [await intake.step(1) for _ in range(7)]
+    assert steps == [16, 4, 0, 0, 0, 0, 0]
+    assert intake._at_most == 8
+    assert len(await Records(redis, "t").rejected(100)) == 20
+    assert published == []
+
+
 async def test_entries_that_cannot_travel_are_rejected_here(redis):
     """No field `event`, or too many bytes: kept on the rejected stream, taken off the events, and the rest goes on."""
     published = Published()

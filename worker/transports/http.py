@@ -11,7 +11,7 @@ import asyncio
 import ssl
 import time
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -38,6 +38,9 @@ from worker.transports.tls import Contexts, UnusableCaFile
 
 UNTIMED = aiohttp.ClientTimeout()
 """The pool keeps the time to connect by itself."""
+
+FAULTS: Final = (aiohttp.ClientError, aiohttp.EofStream, HttpProcessingError, OSError)
+"""What a network and a server can bring about."""
 
 Tls = ssl.SSLContext | Literal[True]
 """True, for aiohttp's own context, where there is no TLS at all."""
@@ -75,7 +78,7 @@ class Http:
                 await self._exchange(message, target, place, answer)
         except UnusableCaFile as problem:
             return bad_address(str(problem))
-        except (aiohttp.ClientError, aiohttp.EofStream, HttpProcessingError, OSError) as fault:
+        except FAULTS as fault:
             return answer.reply_after(fault)
         except ValueError:  # an address or a header that HTTP has no form for
             return bad_address("the address or a header cannot be used")

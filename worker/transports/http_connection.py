@@ -8,7 +8,7 @@ that never stops with these would keep a processor busy until the attempt's time
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -55,10 +55,19 @@ class BoundedConnection(ResponseHandler):
             self._break_off(f"the answer has more than {MAX_ANSWER_BYTES // 1024} KiB around its body")
             return
         ResponseHandler.data_received(self, data)  # every answer comes by here, and `super()` takes its time
-        if len(self._buffer) > MAX_INTERIM:
+        if self._exception is not None:
+            self._end_body(self._exception)
+        elif len(self._buffer) > MAX_INTERIM:
             self._break_off(TOO_MANY_INTERIM)
 
     def _break_off(self, why: str) -> None:
+        fault = TooMuch(why)
+        self.set_exception(fault)
+        self._end_body(fault)
         if self.transport is not None:
-            self.set_exception(TooMuch(why))
             self.transport.abort()
+
+    def _end_body(self, fault: BaseException) -> None:
+        """Of a fault aiohttp tells who waits for an answer, and not who waits for the rest of its body."""
+        if self._payload is not None and not self._payload.is_eof():
+            self._payload.set_exception(fault)
