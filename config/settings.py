@@ -91,6 +91,11 @@ class Settings(BaseSettings):
         description="Through which proxy HTTP requests go, `http://user:password@proxy.example:3128`: it is asked to "
         "CONNECT to the address that was checked. Unset: none; HTTP_PROXY and the like are ignored.",
     )
+    ca_dir: Path | None = Field(
+        default=None,
+        description="A folder: where it is set, destinations' `ca_file` must lie in it. "
+        "Unset: anywhere on the worker's disk.",
+    )
     results: ResultsDetail = Field(
         default=ResultsDetail.SETTLED,
         description="`settled`: one result per delivery; `attempts`: one per attempt as well.",

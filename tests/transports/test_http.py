@@ -586,19 +586,6 @@ def test_tls_1_2_is_the_least(verify):
     assert contexts.get(verify=verify, ca_file=None) is context
 
 
-@pytest.mark.parametrize("content", [None, b"not a certificate"])
-async def test_unusable_ca_file(carrier, tmp_path, content):
-    """A CA file that is missing or holds no certificate: ADDRESS, with a sentence on the file."""
-    file = tmp_path / "ca.pem"
-    if content is not None:
-        file.write_bytes(content)
-
-    reply = await carrier.carry(post("https://127.0.0.1:1/", ca_file=str(file)))
-
-    assert reply.failure is Failure.ADDRESS
-    assert reply.detail.startswith("the CA file cannot be used:")
-
-
 async def test_cancellation_passes(carrier, listen):
     """A cancelled attempt ends as cancelled, not as a reply, and its connection is closed."""
     arrived, closed = asyncio.Event(), asyncio.Event()

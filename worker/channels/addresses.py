@@ -121,6 +121,11 @@ VerifyTls = Annotated[bool, Field(title="Verify TLS", description="Whether the s
 """A setting of every channel whose server may be somebody's own; `CaFile` stands beside it."""
 CaFile = Annotated[
     str | None,
-    Field(title="CA file", description="A file on the worker's host with the certificates to verify the server by."),
+    Field(
+        title="CA file",
+        max_length=4096,
+        description="A file on the worker's host with the certificates (PEM) to verify the server by; an operator may "
+        "have named the folder for them with BELLHOP_CA_DIR.",
+    ),
 ]
 """Where the server's certificate is of a private authority."""

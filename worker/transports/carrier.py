@@ -12,6 +12,7 @@ from worker.allow_list import AllowList
 from worker.messages import CommandLine, HttpPost, Mail, Message, PassiveCheck, Reply
 from worker.transports import command_file
 from worker.transports.addresses import Guard
+from worker.transports.ca_files import CaFiles
 from worker.transports.http import Http
 from worker.transports.nsca import Nsca
 from worker.transports.proxy import Proxy
@@ -24,7 +25,7 @@ class Carrier:
 
     def __init__(self, settings: Settings, guard: Guard | None = None) -> None:
         self._guard = guard or Guard(AllowList(settings.allowed_addresses))
-        contexts = Contexts()
+        contexts = Contexts(CaFiles(settings.ca_dir))
         proxy = Proxy(proxy_address(settings.http_proxy)) if settings.http_proxy else None
         connect_s, total_s = settings.connect_timeout_s, settings.total_timeout_s
         self._http = Http(self._guard, contexts, connect_s=connect_s, total_s=total_s, proxy=proxy)

@@ -46,11 +46,25 @@ def _unconnected(fault: BaseException) -> str:
 def _without_tls(fault: ssl.SSLError) -> Reply:
     match fault:
         case ssl.SSLCertVerificationError():
-            return Reply(failure=Failure.TLS, detail=f"the certificate is refused: {fault.verify_message}")
+            return no_tls(f"the certificate is refused: {fault.verify_message}")
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
             return Reply(failure=Failure.CONNECT, detail="the connection was closed during the TLS handshake")
-    words = (fault.reason or "refused").replace("_", " ").lower()
-    return Reply(failure=Failure.TLS, detail=f"no TLS connection: {words}")
+    reason = fault.reason or "refused"
+    return no_tls(f"no TLS connection: {_REASONS.get(reason, reason.replace('_', ' ').lower())}")
+
+
+_TOO_OLD = "the server speaks nothing newer than TLS 1.1, and 1.2 is the least that is used"
+_REASONS = {
+    # As OpenSSL calls them: https://github.com/openssl/openssl/blob/master/include/openssl/sslerr.h
+    "UNSUPPORTED_PROTOCOL": _TOO_OLD,
+    "TLSV1_ALERT_PROTOCOL_VERSION": _TOO_OLD,
+    "WRONG_VERSION_NUMBER": "what answers there does not speak TLS; is it the right port?",
+}
+
+
+def no_tls(why: str) -> Reply:
+    """The reply for a message that was not sent, because there is no TLS as the settings want it."""
+    return Reply(failure=Failure.TLS, detail=why)
 
 
 def no_answer(why: str) -> Reply:

@@ -13,7 +13,7 @@ from aiosmtplib import SMTP
 
 from worker.messages import Failure, Mail, MailSecurity, Reply
 from worker.transports.addresses import Guard
-from worker.transports.faults import Sending, bad_address, no_answer, unsent
+from worker.transports.faults import Sending, bad_address, no_answer, no_tls, unsent
 from worker.transports.smtp_connection import BoundedSmtp
 from worker.transports.tls import Contexts, UnusableCaFile
 
@@ -180,7 +180,7 @@ def _failed(fault: Exception, sending: Sending) -> Reply:
         case _NotOffered():
             return fault.reply
         case UnusableCaFile():
-            return bad_address(str(fault))
+            return no_tls(str(fault))
         case ValueError() if not isinstance(fault, OSError):  # a certificate's refusal is both
             return bad_address("the host or the credentials cannot be used")
     return no_answer("no answer after the message was sent") if sending.whole else _unsent(fault)
