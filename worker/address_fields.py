@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
 from worker.allow_list import AllowList
-from worker.channels.addresses import REACHED
+from worker.channels.addresses import says_where
 from worker.channels.channel import Channel
 from worker.hosts import Address, literal, wire_host
 from worker.messages import CommandLine, HttpPost, Message
@@ -31,12 +31,8 @@ def address_fields(settings: BaseModel) -> Iterator[tuple[str, str]]:
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if isinstance(text, str) and text and _is_marked((field.annotation, *field.metadata)):
+        if isinstance(text, str) and text and says_where(field):
             yield written_name(name, field), _host(text)
-
-
-def _is_marked(types: tuple[Any, ...]) -> bool:
-    return any(each is REACHED or _is_marked(get_args(each)) for each in types)
 
 
 def _host(text: str) -> str:

@@ -22,6 +22,7 @@ from worker.errors import BellhopError
 from worker.keys import MasterKeys
 from worker.publisher import DELIVER_QUEUE, DISPATCH_QUEUE, QUEUES
 from worker.runtime import Runtime, close_runtime, runtime
+from worker.stores.redis_address import redis_address
 from worker.tasks import register
 from worker.unlocking import unlocked
 
@@ -32,6 +33,7 @@ TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "worker.broker:Transport
 
 try:
     _url = redis_url(settings())
+    _address = redis_address(_url)
 except BellhopError as problem:
     # Celery's command line would show a traceback above our sentence.
     raise SystemExit(f"bellhop: {problem}") from None
@@ -42,8 +44,10 @@ def _queue(name: str) -> Any:
 
 
 json_decoder.install()
-celery_app = Celery("bellhop", broker=_url, events="worker.task_events:Events")
+celery_app = Celery("bellhop", broker=_address.broker_url, events="worker.task_events:Events")
 celery_app.conf.update(
+    # The same TLS as our own clients'. Kombu would verify nobody by itself, and Flower looks here, too.
+    broker_use_ssl=dict(_address.tls) or False,
     # JSON only: a pickle in the queue would be code that anybody with Redis can run here.
     task_serializer="json",
     result_serializer="json",
@@ -71,6 +75,8 @@ celery_app.conf.update(
     broker_connection_retry=True,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    # What an ACL forbids today it may permit tomorrow: that is no reason to exit.
+    broker_channel_error_retry=True,
     # No task waits or runs for long, so a message that a dying worker held is given back soon.
     broker_transport_options={"visibility_timeout": 120, "socket_keepalive": True, "health_check_interval": 25},
     timezone="UTC",

@@ -14,16 +14,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 import yaml
 from pydantic import SecretStr
 
-from worker.allow_list import AllowList
 from worker.channels import CHANNELS, no_channel
 from worker.channels.channel import Channel, ChannelSettings
+from worker.doubts import as_comments, path_of, warnings_of
 from worker.errors import InvalidSettings
 from worker.models import App, Destination, OnAmbiguous
 from worker.problems import Problems
@@ -32,7 +32,6 @@ from worker.settings_fields import read_settings, settings_from_pairs
 from worker.settings_tree import unfolded
 from worker.strict_yaml import Tree, read_tree, scalar
 from worker.substitution import escaped, substituted
-from worker.trial import address_warnings
 
 __all__ = ["parse_rate", "read_apps", "settings_from_pairs", "warnings_of", "write_apps"]
 
@@ -66,39 +65,6 @@ def read_apps(
     if problems:
         raise InvalidSettings(problems)
     return apps
-
-
-def warnings_of(
-    apps: Mapping[str, App], channels: Mapping[str, Channel] = CHANNELS, *, allowed: AllowList | None = None
-) -> list[str]:
-    """What is applied all the same but gives cause for doubt, each as `path: sentence`.
-
-    Args:
-        apps: the apps.
-        channels: the channels that there are.
-        allowed: what the operator allows; None: addresses are not looked at.
-    """
-    return [
-        warning
-        for app in apps.values()
-        for destination in app.destinations.values()
-        if destination.settings is not None and destination.channel in channels
-        for warning in _warnings(destination, channels[destination.channel], destination.settings, allowed)
-    ]
-
-
-def _warnings(
-    destination: Destination, channel: Channel, settings: ChannelSettings, allowed: AllowList | None
-) -> Iterator[str]:
-    path = path_of(destination)
-    yield from (f"{path}: {warning}" for warning in channel.warnings(settings))
-    if allowed is not None:
-        yield from (f"{path}.{warning}" for warning in address_warnings(channel, settings, allowed))
-
-
-def path_of(destination: Destination) -> str:
-    """Where a destination stands in the file."""
-    return f"apps.{destination.app}.destinations.{destination.name}"
 
 
 def like(name: str, known: Iterable[str]) -> str:
@@ -228,10 +194,14 @@ def kind_of(tree: Tree) -> str:
 
 
 def write_apps(apps: Mapping[str, App]) -> str:
-    """`apps` as YAML that `read_apps` reads back; each secret is a `${APP_DESTINATION_FIELD}`, never itself."""
+    """`apps` as YAML that `read_apps` reads back; each secret is a `${APP_DESTINATION_FIELD}`, never itself.
+
+    Warnings stand above it as comments.
+    """
     taken: set[str] = set()
     tree = {name: {"destinations": _destinations(app, taken)} for name, app in sorted(apps.items())}
-    return yaml.dump({"apps": tree}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    text = yaml.dump({"apps": tree}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return as_comments(warnings_of(dict(sorted(apps.items())))) + text
 
 
 class _Dumper(yaml.SafeDumper):

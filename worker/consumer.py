@@ -5,22 +5,43 @@ Celery's own waits 2, 4, 6 … 30 seconds between tries: after a minute's outage
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from celery.worker.consumer import Consumer as CeleryConsumer
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from worker.envelopes import is_own
+from worker.stores.redis_faults import why
+
+REFUSED_S: Final = 1.0
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]
     """Chosen by `worker_consumer` in `worker.app`."""
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Connect, however long it takes; 1 to 2 seconds between tries."""
-        conn.ensure_connection = partial(conn.ensure_connection, interval_start=1, interval_step=0.5, interval_max=2)
+        """Connect, however long it takes; 1 to 2 seconds between tries, and each failure in a sentence of ours."""
+        patiently = partial(conn.ensure_connection, interval_start=1, interval_step=0.5, interval_max=2)
+
+        def ensure_connection(tell: Callable[..., None], *args: Any, **options: Any) -> Any:
+            return patiently(lambda error, pause: tell(_told(error), pause), *args, **options)
+
+        conn.ensure_connection = ensure_connection
         return super().ensure_connected(conn)
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Connected, and then refused something."""
+        super().on_connection_error_before_connected(_told(exc))
+        _let_it_be_mended(exc)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """The connection broke, or Redis refuses something that it let pass before."""
+        super().on_connection_error_after_connected(_told(exc))
+        _let_it_be_mended(exc)
 
     def call_soon_ack(self, p: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Acknowledge: our own message here and now, as nothing goes to Redis; any other in Celery's main thread.
@@ -34,6 +55,19 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
         if not message.channel.waits:
             self.hub.call_soon(_asks_again)
         return None
+
+
+def _told(error: Exception) -> RedisConnectionError:
+    """The same as a sentence: Celery puts an error's own text into the log."""
+    told = RedisConnectionError(why(error))
+    told.__cause__ = error
+    return told
+
+
+def _let_it_be_mended(error: Exception) -> None:
+    """What an ACL forbids is forbidden a moment later, too; Celery would ask again without a pause."""
+    if isinstance(error, ResponseError):
+        time.sleep(REFUSED_S)
 
 
 def _asks_again() -> None:

@@ -30,6 +30,7 @@ from worker.results import Fate, Results
 from worker.routes import Route, Routes, destination_of
 from worker.stores.ledger import Ledger
 from worker.stores.ledger_values import Claim
+from worker.stores.redis_faults import why
 
 log = structlog.get_logger()
 
@@ -111,7 +112,7 @@ class Deliverer:
             await self._wake(await self._ledger.release(left))
         except (RedisError, OSError) as error:
             # They come due again when their leases end; a Redis that is away must not keep a worker from stopping.
-            log.warning("lease.not_released", deliveries=len(left), error=str(error))
+            log.warning("lease.not_released", deliveries=len(left), error=why(error))
         return len(left)
 
     async def _begin_as_places_come(self, refs: Sequence[str], report: DeliverReport) -> None:

@@ -20,6 +20,7 @@ from worker.record import untried_json
 from worker.stores.events import EventStream, Rejected
 from worker.stores.ledger import Ledger
 from worker.stores.ledger_values import Owing
+from worker.stores.redis_faults import why
 
 log = structlog.get_logger()
 
@@ -165,7 +166,7 @@ async def _patiently(work: Callable[[], Awaitable[DispatchReport]], events: int)
         except (RedisError, OSError) as error:
             if pause is None:
                 raise
-            log.warning("dispatch.waiting", events=events, error=str(error))
+            log.warning("dispatch.waiting", events=events, error=why(error))
             await asyncio.sleep(pause)
     raise AssertionError("the last round returns or raises")
 

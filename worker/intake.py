@@ -15,6 +15,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from worker.stores.events import RAW_KEPT_BYTES, Entry, EventStream, Rejected
+from worker.stores.redis_faults import why
 
 log = structlog.get_logger()
 
@@ -67,7 +68,7 @@ class Intake:
                 failures = 0
             except (RedisError, OSError) as error:
                 failures += 1
-                log.warning("intake.waiting", error=str(error), failures=failures)
+                log.warning("intake.waiting", error=why(error), failures=failures)
                 await asyncio.sleep(min(BACKOFF_CAP_S, BACKOFF_S * 2**failures))
             except Exception:
                 # A defect of ours in one batch must not end intake for good; its entries come again by themselves.

@@ -11,6 +11,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from worker.stores.redis_faults import why
+
 log = structlog.get_logger()
 
 DISPATCH_QUEUE: Final = "celery"
@@ -103,6 +105,6 @@ class Publisher:
             self._lengths[queue] = await self._redis.lpush(queue, *messages)
         except (RedisError, OSError) as error:
             # Nothing is lost: the stream or the ledger has it, and it is published again when its time to wake ends.
-            log.warning("publish.failed", queue=queue, error=str(error))
+            log.warning("publish.failed", queue=queue, error=why(error))
             return False
         return True

@@ -20,6 +20,7 @@ from worker.models import Progress
 from worker.record import record_and_result
 from worker.stores.ledger import Ledger, line_of
 from worker.stores.ledger_values import Settled, Settlement
+from worker.stores.redis_faults import why
 
 log = structlog.get_logger()
 
@@ -88,7 +89,7 @@ class Results:
                 return await self._ledger.settle(settlements)
             except RedisError as error:
                 # What is held back is bounded by the deliveries in flight, and no new ones begin meanwhile.
-                log.warning("results.waiting", settlements=len(settlements), error=str(error))
+                log.warning("results.waiting", settlements=len(settlements), error=why(error))
                 await asyncio.sleep(RETRY_S)
 
     def _settlement(self, progress: Progress) -> Settlement:

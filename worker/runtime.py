@@ -42,6 +42,7 @@ from worker.stores.events import EventStream
 from worker.stores.key_register import KeyRegister
 from worker.stores.ledger import Ledger
 from worker.stores.ledger_values import LedgerLimits
+from worker.stores.redis_address import redis_address
 from worker.transports import Carrier
 from worker.wakeups import Wakeups, keep_leases, keep_telling
 
@@ -150,6 +151,8 @@ class Runtime:
         sys.setswitchinterval(SWITCH_S)
         # A connection each, the idle ones of a few seconds besides, and what a process has open anyway.
         may_open(4 * self._settings.in_flight + 1000)
+        for sentence in redis_address(self._url).warnings:
+            log.warning("redis.exposed", why=sentence)
         self._thread.start()
         self.run(self._open())
 

@@ -65,7 +65,7 @@ async def tried(
         body=excerpt(attempted.reply.body, settings) if attempted.reply else "",
         label=attempted.label,
         elapsed_ms=round(attempted.elapsed_ms, 1),
-        warnings=channel.warnings(settings),
+        warnings=channel.all_warnings(settings),
     )
 
 

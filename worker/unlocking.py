@@ -17,8 +17,9 @@ from config.settings import Settings
 from worker.errors import InvalidSettings
 from worker.key_file import kept_key, kept_or_new_key, key_path
 from worker.keys import SETTING, MasterKeys, read_keys
-from worker.stores.connection import async_redis, unavailable
+from worker.stores.connection import async_redis
 from worker.stores.key_register import KeyRegister
+from worker.stores.redis_faults import unavailable
 
 log = structlog.get_logger()
 

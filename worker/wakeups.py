@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from worker.stores.key_register import HELD_S, KeyRegister
 from worker.stores.ledger import Ledger
+from worker.stores.redis_faults import why
 
 log = structlog.get_logger()
 
@@ -44,7 +45,7 @@ class Wakeups:
                 await self._room()
                 full = await self.step() >= self._batch
             except (RedisError, OSError) as error:
-                log.warning("wakeups.waiting", error=str(error))
+                log.warning("wakeups.waiting", error=why(error))
                 full = False
             except Exception:
                 # A defect of ours must not end the timer for good: without it nothing is retried.
@@ -73,7 +74,7 @@ async def keep_leases(ledger: Ledger, leases: Callable[[], list[str]], lease_s: 
         try:
             await ledger.renew(held)
         except (RedisError, OSError) as error:
-            log.warning("lease.not_renewed", deliveries=len(held), error=str(error))
+            log.warning("lease.not_renewed", deliveries=len(held), error=why(error))
 
 
 async def keep_telling(register: KeyRegister, worker: str, keys: Sequence[str]) -> None:

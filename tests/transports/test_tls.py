@@ -225,7 +225,7 @@ async def test_a_server_without_tls_gets_nothing(carrier, listen, way):
 
 
 async def test_an_answer_that_was_slipped_in_before_tls_counts_for_nothing(carrier, listen):
-    """What stands behind the go-ahead for STARTTLS in clear is not the server's word: https://nostarttls.secvuln.info"""
+    """What stands behind the go-ahead for STARTTLS in clear is not the server's word (https://nostarttls.secvuln.info)."""
     read = bytearray()
 
     async def handler(reader, writer):

@@ -460,7 +460,7 @@ def test_of_a_secret_only_that_it_is_set_is_shown():
 
 def test_warnings_name_their_destination():
     """A channel's doubts come with the path."""
-    assert warnings_of({"a": app(port=81)}, FAKES) == ["apps.a.destinations.d: port: is unusual"]
+    assert warnings_of({"a": app(port=81)}, FAKES) == ["apps.a.destinations.d.settings.port: is unusual"]
     hipchat = "apps: {a: {destinations: {d: {channel: hipchat, settings: {room: x, token: abc123}}}}}"
     assert "OAuth1" in warnings_of(read_apps(hipchat, {}))[0]
 

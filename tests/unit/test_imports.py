@@ -10,11 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS = [
     {"hosts", "special_addresses", "allow_list"},
-    {"errors", "models", "messages", "cancelling", "launching", "open_files", "keys"},
+    {"errors", "models", "messages", "cancelling", "launching", "near_hosts", "open_files", "keys"},
     {"retry", "rates"},
     {"channels", "events", "event_extra", "record"},
     {"settings_tree", "address_fields", "attempt"},
-    {"problems", "settings_fields", "strict_yaml", "substitution", "appsfile", "appsdiff", "trial"},
+    {"problems", "settings_fields", "strict_yaml", "substitution", "appsfile", "appsdiff", "doubts", "trial"},
     {"transports", "stores", "redis_process", "embedded_redis", "key_file", "unlocking"},
     {
         "results",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any, get_args
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, Field, SecretStr
+from pydantic.fields import FieldInfo
 
 from worker.hosts import MAX_PORT, wire_host
 
@@ -108,6 +109,16 @@ class Reached:
 
 
 REACHED = Reached()
+
+
+def says_where(field: FieldInfo) -> bool:
+    """Whether a setting says where messages go."""
+    return _is_marked((field.annotation, *field.metadata))
+
+
+def _is_marked(types: tuple[Any, ...]) -> bool:
+    return any(each is REACHED or _is_marked(get_args(each)) for each in types)
+
 
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_http_url), REACHED]
 """An http(s) address that is itself the credential, as Slack's web hooks are."""

@@ -25,6 +25,7 @@ from worker.channels.addresses import (
     endpoint,
     wire_url,
 )
+from worker.channels.exposure import exposures
 from worker.channels.replies import (
     EXCERPT_CHARS,
     bad_reply,
@@ -154,7 +155,7 @@ class Channel:
     judge: Callable[[Reply, Any], Verdict] = judge_http
     """(reply, settings) -> what it means. Pure."""
     warnings: Callable[[Any], list[str]] = no_warnings
-    """(settings) -> sentences that are shown when settings are saved; they are applied all the same."""
+    """(settings) -> sentences on what this channel alone has; what all have is in `all_warnings`."""
     limits: Callable[[Any], tuple[Limit, ...]] = no_limits
     """(settings) -> the limits that the vendor publishes."""
     retry: RetryPolicy = DEFAULT_RETRY
@@ -168,3 +169,7 @@ class Channel:
     """Whether an answer proves delivery. NSCA and command files give none, and Test says so."""
     success: str = "2xx"
     """What a Test that went well looks like, in the words of the vendor's page."""
+
+    def all_warnings(self, settings: ChannelSettings) -> list[str]:
+        """What is saved all the same and gives cause for doubt: with any channel, and with this one."""
+        return [*exposures(settings), *self.warnings(settings)]

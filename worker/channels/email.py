@@ -20,6 +20,7 @@ from worker.channels.channel import CaFile, Channel, ChannelSettings, Host, Veri
 from worker.channels.wording import clip, headline, moment, one_line, paragraphs, plain, printable, web_links
 from worker.messages import Mail, MailSecurity, Reply
 from worker.models import Event, Kind, Notice, Reason, Verdict
+from worker.near_hosts import is_near
 
 PORTS = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.NONE: 25}
 SUBJECT_CHARS = 200
@@ -232,12 +233,11 @@ def _meaning(status: int) -> tuple[Kind, Reason]:
 
 def warnings(settings: EmailSettings) -> list[str]:
     """What works, and lets others read along."""
-    found = []
-    if settings.security is MailSecurity.NONE and settings.username is not None:
-        found.append("security: none; the password goes over the network in clear")
-    if settings.security is not MailSecurity.NONE and not settings.verify_tls:
-        found.append("verify_tls: off; anybody in between can take the server's place")
-    return found
+    if settings.security is not MailSecurity.NONE:
+        return []
+    if settings.username is not None:
+        return ["security: none; the password goes over the network in clear"]
+    return [] if is_near(settings.host) else ["security: none; the mails go over the network in clear"]
 
 
 CHANNEL = Channel(

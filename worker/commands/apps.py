@@ -15,12 +15,21 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from config.settings import settings
-from worker.allow_list import AllowList
 from worker.appsdiff import Change, What, diff_apps
-from worker.appsfile import path_of, read_apps, warnings_of, write_apps, written
+from worker.appsfile import read_apps, write_apps, written
 from worker.commands.files import content
-from worker.commands.output import Exit, fail, print_json, print_line, print_table, run, stored_destinations, warn
+from worker.commands.output import (
+    Exit,
+    allowed,
+    fail,
+    print_json,
+    print_line,
+    print_table,
+    run,
+    stored_destinations,
+    warn,
+)
+from worker.doubts import path_of, warnings_of
 from worker.errors import BellhopError, InvalidSettings, NotFound
 from worker.models import App
 from worker.strict_yaml import MAX_BYTES
@@ -61,13 +70,12 @@ def apply(
             return plan
 
     plan = run(work)
-    warnings = warnings_of(wanted, allowed=AllowList(settings().allowed_addresses))
+    warnings = warnings_of(wanted, allowed=allowed())
     if as_json:
         print_json({"applied": not dry_run, "changes": _json(plan.changes), "warnings": warnings})
         return
     _print(plan.changes)
-    for warning in warnings:
-        warn(warning)
+    _warn(warnings)
     print_line(_summed_up(len(plan.changes), dry_run=dry_run))
 
 
@@ -75,24 +83,26 @@ def apply(
 def diff(file: File, prune: Prune = False, as_json: AsJson = False) -> None:
     """Say what applying FILE would change. Exits with 0 for nothing, 1 for something, 2 for trouble."""
     try:
-        changes = _diff(file, prune=prune)
+        plan = _diff(file, prune=prune)
     except typer.Exit as ended:
         raise typer.Exit(Exit.USAGE) from ended
+    changes, warnings = plan.changes, warnings_of(plan.apps, allowed=allowed())
     if as_json:
-        print_json({"changes": _json(changes)})
+        print_json({"changes": _json(changes), "warnings": warnings})
     else:
         _print(changes)
+        _warn(warnings)
     raise typer.Exit(Exit.PROBLEMS if changes else Exit.OK)
 
 
-def _diff(file: str, *, prune: bool) -> list[Change]:
+def _diff(file: str, *, prune: bool) -> Plan:
     wanted = _read(file, Exit.USAGE)
 
     async def work() -> dict[str, App]:
         async with stored_destinations() as destinations:
             return await destinations.everything()
 
-    return planned(wanted, run(work), prune=prune).changes
+    return planned(wanted, run(work), prune=prune)
 
 
 @app.command()
@@ -112,6 +122,7 @@ def export(
     except InvalidSettings as problem:
         fail(problem)
     if as_json:
+        _warn(warnings_of(apps))  # beside it: what is printed can be applied again, and has no place for them
         print_json(_exported(apps))
     else:
         sys.stdout.write(text)
@@ -125,12 +136,14 @@ def list_apps(as_json: AsJson = False) -> None:
         async with stored_destinations() as destinations:
             return await destinations.everything()
 
-    rows = [_summary(one) for one in run(work).values()]
+    apps = run(work)
+    rows = [_summary(one) for one in apps.values()]
     if as_json:
         print_json(rows)
         return
     texts = [[row["app"], str(row["destinations"]), str(row["enabled"]), ", ".join(row["channels"])] for row in rows]
     print_table(["APP", "DESTINATIONS", "ENABLED", "CHANNELS"], texts)
+    _warn(warnings_of(apps, allowed=allowed()))
 
 
 def planned(wanted: dict[str, App], stored: Mapping[str, App], *, prune: bool) -> Plan:
@@ -154,6 +167,11 @@ def _read(file: str, unreadable: int) -> dict[str, App]:
         fail(f"cannot read {file}: {error.strerror}", unreadable)
     except BellhopError as problem:
         fail(problem)
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        warn(warning)
 
 
 def _json(changes: list[Change]) -> list[dict[str, Any]]:
@@ -201,4 +219,5 @@ def _summary(one: App) -> dict[str, Any]:
         "enabled": sum(destination.enabled for destination in destinations),
         "channels": sorted({destination.channel for destination in destinations}),
         "problems": [f"{path_of(d)}: {d.problem}" for d in destinations if d.problem],
+        "warnings": warnings_of({one.name: one}, allowed=allowed()),
     }

@@ -14,13 +14,13 @@ import typer
 from rich.text import Text
 
 from config.settings import settings
-from worker.allow_list import AllowList
 from worker.appsdiff import shown_fields
-from worker.appsfile import like, warnings_of
+from worker.appsfile import like
 from worker.channels import CHANNELS, no_channel
 from worker.channels.channel import Channel, ChannelSettings
 from worker.commands.output import (
     Exit,
+    allowed,
     connected,
     fail,
     print_json,
@@ -31,6 +31,7 @@ from worker.commands.output import (
     warn,
 )
 from worker.commands.pairs import parsed_pairs
+from worker.doubts import path_of, warnings_about
 from worker.errors import InvalidSettings, NotFound
 from worker.models import App, Destination
 from worker.settings_fields import settings_from_pairs
@@ -65,7 +66,8 @@ def list_destinations(
             return found
 
     troubles = run(_troubles)
-    rows = [_row(d, troubles.get((d.app, d.name))) for one in run(work).values() for d in one.destinations.values()]
+    found = [each for one in run(work).values() for each in one.destinations.values()]
+    rows = [_row(each, troubles.get((each.app, each.name))) for each in found]
     if as_json:
         print_json(rows)
         return
@@ -83,6 +85,9 @@ def list_destinations(
             for row in rows
         ],
     )
+    for each, row in zip(found, rows, strict=True):
+        for warning in row["warnings"]:
+            warn(f"{path_of(each)}.{warning}")
 
 
 @app.command()
@@ -90,15 +95,13 @@ def show(app_name: AppName, name: Name, as_json: AsJson = False) -> None:
     """Show a destination; of its secrets only that they are set."""
     destination = run(lambda: _stored(app_name, name))
     fields = shown_fields(destination)
-    allowed = AllowList(settings().allowed_addresses)
-    warnings = warnings_of({app_name: App(app_name, {name: destination})}, allowed=allowed)
     if as_json:
         fields = {key.removeprefix("settings."): value for key, value in fields.items() if key.startswith("settings.")}
         trouble = run(_troubles).get((app_name, name))
-        print_json(_row(destination, trouble) | {"settings": fields, "warnings": warnings})
+        print_json(_row(destination, trouble) | {"settings": fields})
         return
     print_table(["FIELD", "VALUE"], list(fields.items()))
-    for warning in [destination.problem, *warnings]:
+    for warning in [destination.problem, *warnings_about(destination, allowed=allowed())]:
         if warning:
             warn(warning)
 
@@ -232,6 +235,7 @@ def _row(destination: Destination, trouble: Trouble | None = None) -> dict[str, 
         "on_ambiguous": destination.on_ambiguous.value,
         "problem": destination.problem,
         "trouble": trouble.words if trouble else "",
+        "warnings": warnings_about(destination, allowed=allowed()),
     }
 
 

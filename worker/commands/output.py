@@ -19,11 +19,13 @@ from rich.table import Table
 from rich.text import Text
 
 from config.settings import settings
+from worker.allow_list import AllowList
 from worker.channels.wording import printable
 from worker.embedded_redis import redis_url
 from worker.errors import BellhopError, Unavailable
-from worker.stores.connection import async_redis, unavailable
+from worker.stores.connection import async_redis
 from worker.stores.destinations import Destinations, RedisDestinations
+from worker.stores.redis_faults import unavailable
 from worker.unlocking import opened_keys
 
 
@@ -86,6 +88,11 @@ def fail(problem: BellhopError | str, code: int = Exit.PROBLEMS) -> NoReturn:
     for line in str(problem).splitlines() or ["it failed without saying why"]:
         console.print(Text(printable(line), style="red"))
     raise typer.Exit(code)
+
+
+def allowed() -> AllowList:
+    """What the settings of this host allow; the workers' are what counts."""
+    return AllowList(settings().allowed_addresses)
 
 
 T = TypeVar("T")

@@ -14,7 +14,8 @@ from config.settings import settings
 from worker.commands.output import Exit, fail, print_line
 from worker.embedded_redis import EmbeddedRedis, redis_url
 from worker.errors import BellhopError, Unavailable
-from worker.stores.connection import async_redis, shown_address
+from worker.stores.connection import async_redis
+from worker.stores.redis_address import shown_address
 from worker.supervisor import Command, Supervisor, script
 from worker.unlocking import opened_keys
 

@@ -7,17 +7,21 @@ from typing import Annotated, Any
 
 import typer
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 from rich.text import Text
 
 from config.settings import misspelt, settings
 from worker.commands.key_findings import key_findings, readable_keys
-from worker.commands.output import Exit, connected, print_json, print_table, run
+from worker.commands.output import Exit, allowed, connected, print_json, print_table, run
+from worker.doubts import warnings_about
+from worker.embedded_redis import redis_url
 from worker.keys import NO_KEYS
 from worker.publisher import QUEUES
 from worker.stores.destinations import RedisDestinations
 from worker.stores.events import EventStream
 from worker.stores.ledger import Ledger
 from worker.stores.records import Records
+from worker.stores.redis_address import redis_address
 from worker.stores.troubles import Troubles
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -38,7 +42,7 @@ async def gather(redis: Redis) -> dict[str, Any]:
     stream = EventStream(redis, prefix, "status")
     queues = [await redis.llen(name) for name in QUEUES]
     workers = await stream.consumers()
-    memory = await redis.info("memory")
+    memory = await _info(redis, "memory")
     return {
         "events_waiting": await stream.waiting(),
         "deliveries": await Ledger(redis, prefix).counts(),
@@ -47,7 +51,7 @@ async def gather(redis: Redis) -> dict[str, Any]:
         "kept": await Records(redis, prefix).kept(),
         "kept_bytes": await Records(redis, prefix).weights(),
         "in_trouble": len(await Troubles(redis, prefix).all()),
-        "redis_memory_bytes": int(memory["used_memory"]),
+        "redis_memory_bytes": int(memory["used_memory"]) if memory else None,
         "apps": len(await RedisDestinations(redis, prefix, NO_KEYS).names()),
     }
 
@@ -74,9 +78,13 @@ def status(as_json: AsJson = False) -> None:
         ("apps", found["apps"]),
         ("destinations in trouble", found["in_trouble"]),
         *((what, _weighed(found, name)) for name, what in KEPT.items()),
-        ("Redis memory", f"{found['redis_memory_bytes'] / 2**20:.1f} MiB"),
+        ("Redis memory", _mebibytes(found["redis_memory_bytes"])),
     ]
     print_table(["WHAT", "NOW"], [(what, str(now)) for what, now in rows])
+
+
+def _mebibytes(size: int | None) -> str:
+    return "may not be read" if size is None else f"{size / 2**20:.1f} MiB"
 
 
 def _weighed(found: dict[str, Any], name: str) -> str:
@@ -113,20 +121,43 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _environment() -> list[Finding]:
-    return [Finding(f"{name} is no setting", "warning", "check its spelling; it has no effect") for name in misspelt()]
+    found = [Finding(f"{name} is no setting", "warning", "check its spelling; it has no effect") for name in misspelt()]
+    folder = settings().ca_dir
+    if folder is not None and not folder.is_dir():
+        found.append(Finding("BELLHOP_CA_DIR names no folder", "warning", "every destination with a `ca_file` fails"))
+    return [
+        *found,
+        *(Finding("Redis' address", "warning", each) for each in redis_address(redis_url(settings())).warnings),
+    ]
 
 
 async def examine(redis: Redis) -> list[Finding]:
     """What is right and wrong about Redis, workers and settings."""
-    info = await redis.info()
+    info = await _info(redis)
     config = await _config(redis)
-    found = [check(info, config) for check in (_version, _persistence, _eviction, _room)]
+    checks = (_version, _persistence, _eviction, _room)
+    found = [check(info, config) for check in checks] if info else [Finding(*UNREADABLE)]
     found += [Finding(*each) for each in await key_findings(redis)]
     return [*found, await _workers(redis), *await _destinations(redis), *await _troubles(redis)]
 
 
+UNREADABLE = (
+    "Redis' INFO may not be read",
+    "warning",
+    "its version, AOF and memory are unknown: permit INFO, as config/redis.acl.example does",
+)
+
+
+async def _info(redis: Redis, *sections: str) -> dict[str, Any]:
+    """Nothing where an ACL does not permit it."""
+    try:
+        return await redis.info(*sections)
+    except NoPermissionError:
+        return {}
+
+
 async def _config(redis: Redis) -> dict[str, str]:
-    """CONFIG GET is refused by many hosted servers; what it would say is then unknown."""
+    """CONFIG GET is refused by many hosted servers and by our own ACL: it shows passwords, too."""
     try:
         raw = await redis.config_get("maxmemory*", "append*")
     except Exception:  # noqa: BLE001 - whatever the reason, the advice is the same
@@ -150,7 +181,7 @@ def _persistence(info: dict[str, Any], config: dict[str, str]) -> Finding:
     if not int(info.get("aof_enabled", 0)):
         advice = "alerts that wait are lost when Redis stops: set `appendonly yes`"
         return Finding("AOF is off", "problem", advice)
-    return Finding(f"AOF is on, fsync {config.get('appendfsync', 'unknown')}", "ok", "")
+    return Finding(f"AOF is on, fsync {config.get('appendfsync', 'may not be read')}", "ok", "")
 
 
 def _eviction(info: dict[str, Any], config: dict[str, str]) -> Finding:
@@ -194,11 +225,11 @@ async def _destinations(redis: Redis) -> list[Finding]:
     apps = await RedisDestinations(redis, settings().prefix, readable_keys()).everything()
     every = [each for app in apps.values() for each in app.destinations.values()]
     broken = [Finding(f"{each.app}/{each.name}", "problem", each.problem) for each in every if each.problem]
-    unverified = [
-        Finding(f"{each.app}/{each.name}", "warning", "verify_tls is false: anybody in between can read its token")
+    doubtful = [
+        Finding(f"{each.app}/{each.name}", "warning", sentence)
         for each in every
-        if each.settings is not None and getattr(each.settings, "verify_tls", True) is False
+        for sentence in warnings_about(each, allowed=allowed())
     ]
     if not every:
         return [Finding("no destinations", "warning", "set some up with `bellhop apps apply FILE`")]
-    return [*broken, *unverified, Finding(f"{len(every)} destinations of {len(apps)} apps", "ok", "")]
+    return [*broken, *doubtful, Finding(f"{len(every)} destinations of {len(apps)} apps", "ok", "")]

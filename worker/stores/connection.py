@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import hiredis
 import redis
@@ -11,20 +10,15 @@ import redis.asyncio
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import AuthenticationError, RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from worker.errors import InvalidSettings
+from worker.stores.redis_address import redis_address
 
 SOCKET_TIMEOUT_S = 10.0
 """Longer than any command of ours takes; a blocking read must block for less."""
 CONNECT_TIMEOUT_S = 5.0
 HEALTH_CHECK_S = 30
-BAD_URL = (
-    "BELLHOP_REDIS_URL: must be redis://[[user]:password@]host[:port][/number], rediss:// or unix://, "
-    "with special characters of the password as %23, %2F and so on"
-)
 RETRIES = 3
 """Quick ones, for a connection that an idle time-out or a failover cut. A longer outage is the caller's to sit out.
 
@@ -33,9 +27,13 @@ What is retried may run twice when its answer was lost, a pipeline as a whole: s
 
 
 def async_redis(url: str, **options: Any) -> redis.asyncio.Redis:
-    """A client for the event loop; bytes in, bytes out. `options` go before the defaults, as redis-py names them."""
-    _checked(url)
-    client = redis.asyncio.Redis.from_url(url, **(_options() | {"retry": AsyncRetry(_backoff(), RETRIES)} | options))
+    """A client for the event loop; bytes in, bytes out. `options` go before the defaults, as redis-py names them.
+
+    InvalidSettings where `url`, BELLHOP_REDIS_URL's, cannot be used.
+    """
+    address = redis_address(url)
+    chosen = _options() | dict(address.tls) | {"retry": AsyncRetry(_backoff(), RETRIES)} | options
+    client = redis.asyncio.Redis.from_url(address.url, **chosen)
     pool = client.connection_pool
     pool.connection_class = _PACKING.get(pool.connection_class, pool.connection_class)
     return client
@@ -87,41 +85,10 @@ _PACKING: dict[Any, Any] = {
 
 def sync_redis(url: str, **options: Any) -> redis.Redis:
     """A client for code that may block; bytes in, bytes out."""
-    _checked(url)
-    return redis.Redis.from_url(url, **(_options() | {"retry": Retry(_backoff(), RETRIES)} | options))
-
-
-def shown_address(url: str) -> str:
-    """Where `url` leads, without user, password and options: `redis://db.example:6379`."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "an address that cannot be read"
-    return f"{parts.scheme}://{parts.hostname or parts.path}{port}"
-
-
-def unavailable(url: str, error: BaseException) -> str:
-    """One sentence on why Redis cannot be used, without its password."""
-    if isinstance(error, AuthenticationError):
-        return f"Redis at {shown_address(url)} refuses the user name or password of BELLHOP_REDIS_URL"
-    reason = "it takes too long to answer" if isinstance(error, redis.TimeoutError) else _reason(error)
-    return f"Redis at {shown_address(url)} cannot be used: {reason}"
-
-
-def _reason(error: BaseException) -> str:
-    return str(error)[:300] if isinstance(error, RedisError) else type(error).__name__
-
-
-def _checked(url: str) -> None:
-    """Our own sentence: the parser's may quote a password that holds a `#` or `/` as the port."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"redis", "rediss", "unix"} and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise InvalidSettings([BAD_URL])
+    address = redis_address(url)
+    return redis.Redis.from_url(
+        address.url, **(_options() | dict(address.tls) | {"retry": Retry(_backoff(), RETRIES)} | options)
+    )
 
 
 def _options() -> dict[str, Any]:

@@ -22,7 +22,7 @@ from yarl import URL
 from worker.messages import HttpPost, Reply
 from worker.transports.addresses import Guard
 from worker.transports.deadlines import Deadlines
-from worker.transports.faults import bad_address, no_tls
+from worker.transports.faults import bad_address
 from worker.transports.http_answer import Answer
 from worker.transports.http_connection import (
     MAX_BODY_BYTES,
