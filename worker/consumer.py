@@ -10,12 +10,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+import structlog
 from celery.worker.consumer import Consumer as CeleryConsumer
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from worker.envelopes import is_own
 from worker.stores.redis_faults import why
+
+log = structlog.get_logger()
 
 REFUSED_S: Final = 1.0
 
@@ -28,19 +31,19 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
         patiently = partial(conn.ensure_connection, interval_start=1, interval_step=0.5, interval_max=2)
 
         def ensure_connection(tell: Callable[..., None], *args: Any, **options: Any) -> Any:
-            return patiently(lambda error, pause: tell(_told(error), pause), *args, **options)
+            return patiently(lambda error, pause: tell(RedisConnectionError(why(error)), pause), *args, **options)
 
         conn.ensure_connection = ensure_connection
         return super().ensure_connected(conn)
 
     def on_connection_error_before_connected(self, exc: Exception) -> None:
         """Connected, and then refused something."""
-        super().on_connection_error_before_connected(_told(exc))
+        super().on_connection_error_before_connected(exc)
         _let_it_be_mended(exc)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """The connection broke, or Redis refuses something that it let pass before."""
-        super().on_connection_error_after_connected(_told(exc))
+        super().on_connection_error_after_connected(exc)
         _let_it_be_mended(exc)
 
     def call_soon_ack(self, p: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -57,16 +60,10 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
         return None
 
 
-def _told(error: Exception) -> RedisConnectionError:
-    """The same as a sentence: Celery puts an error's own text into the log."""
-    told = RedisConnectionError(why(error))
-    told.__cause__ = error
-    return told
-
-
 def _let_it_be_mended(error: Exception) -> None:
     """What an ACL forbids is forbidden a moment later, too; Celery would ask again without a pause."""
     if isinstance(error, ResponseError):
+        log.warning("broker.waiting", error=why(error))
         time.sleep(REFUSED_S)
 
 

@@ -218,7 +218,7 @@ def test_a_database_of_another_number_needs_its_channels(server, bellhop):
     """As the file says: the /0. of the channels is the database's number; the log names what is denied."""
     with bellhop.worker("another", BELLHOP_REDIS_URL=url_of(server, "worker", 1)) as worker:
         redis_servers.until_denied(server, "channel /1.celery")
-        worker.wait_for("the user of BELLHOP_REDIS_URL may not do what Bellhop does")
+        worker.wait_for("the user of BELLHOP_REDIS_URL may not do all that Bellhop does")
         assert worker.running
         assert worker.terminate() == 0
 
@@ -269,7 +269,7 @@ def test_a_changed_password_loses_nothing(server, own, vendors):
         assert worker.terminate() == 0
 
 
-@pytest.mark.parametrize("rule", ["-xreadgroup", "-evalsha", "-brpop", "-publish", "resetkeys"])
+@pytest.mark.parametrize("rule", ["-brpop", "-zadd"])
 def test_what_is_not_permitted_for_a_while_is_waited_for(own, vendors, rule):
     """The log says what is missing and where it is written; once it is permitted the same worker delivers."""
     admin, bellhop = own
@@ -279,7 +279,7 @@ def test_what_is_not_permitted_for_a_while_is_waited_for(own, vendors, rule):
         worker.wait_for(READY)
         admin.execute_command("ACL", "SETUSER", "own", rule)
         break_off(admin)
-        worker.wait_for("the user of BELLHOP_REDIS_URL may not do what Bellhop does")
+        worker.wait_for("the user of BELLHOP_REDIS_URL may not do all that Bellhop does")
         worker.wait_for("config/redis.acl.example has what it needs")
         admin.xadd("bellhop:events", {"event": json.dumps({"app": "forbidden", "id": room, "title": "x"})})
         admin.execute_command("ACL", "SETUSER", "own", *users().splitlines()[0].split()[4:])

@@ -201,12 +201,13 @@ def test_partial_refusal_names_who_was_refused():
 
 
 def test_warnings_tell_who_can_read_along():
-    """A login in clear and a certificate that nobody checks are saved, with a sentence on each."""
+    """A login in clear, and mails in clear to a server that is not near, are saved, with a sentence on each."""
     login = {"username": "u", "password": "secret"}
 
     assert warnings(made()) == []
-    assert "in clear" in warnings(made(security="none", **login))[0]
-    assert "verify_tls" in warnings(made(verify_tls=False))[0]
+    assert warnings(made(security="none", host="localhost")) == []
+    assert "password goes over the network in clear" in warnings(made(security="none", host="localhost", **login))[0]
+    assert "mails go over the network in clear" in warnings(made(security="none", host="mx.example.com"))[0]
 
 
 def test_channel_may_send_again():

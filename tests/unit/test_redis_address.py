@@ -204,7 +204,7 @@ def test_an_address_shows_neither_user_nor_password():
         (redis.AuthenticationError("WRONGPASS x"), "refuses the user name or password of BELLHOP_REDIS_URL"),
         (
             redis.exceptions.NoPermissionError("No permissions to access a key"),
-            "may not do what Bellhop does (No permi",
+            "may not do all that Bellhop does (No permi",
         ),
         (redis.ResponseError("ERR ACL failure in script: no key"), "config/redis.acl.example has what it needs"),
         (redis.ResponseError("LOADING x"), "LOADING x"),
