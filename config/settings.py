@@ -65,8 +65,8 @@ class Settings(BaseSettings):
 
     redis_url: SecretStr | None = Field(
         default=None,
-        description="Redis or Valkey, `redis://` or `rediss://`, for events, ledger, results and Celery. "
-        "Unset: an embedded one in the state folder.",
+        description="Redis or Valkey for events, ledger, results and Celery: `redis://`, or over TLS `rediss://`, with "
+        "`?ssl_ca_certs=FILE` for an authority of your own. Unset: an embedded one in the state folder.",
     )
     prefix: str = Field(
         default="bellhop",
