@@ -17,9 +17,11 @@ from typing import Any
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 from kombu.utils.json import dumps
+from redis import SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from worker.envelopes import is_own
+from worker.stores.connection import CONNECT_TIMEOUT_S
 
 
 class QoS(kombu_redis.QoS):
@@ -66,10 +68,21 @@ class QoS(kombu_redis.QoS):
             pipe.execute()
 
 
+class TlsConnection(SSLConnection):
+    """Whose handshake has a time limit: one with what speaks no TLS would last for ever, and nothing be said of it."""
+
+    def _wrap_socket_with_ssl(self, sock: Any) -> Any:
+        sock.settimeout(self.socket_connect_timeout or CONNECT_TIMEOUT_S)
+        wrapped = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
+        wrapped.settimeout(self.socket_timeout)
+        return wrapped
+
+
 class Channel(kombu_redis.Channel):
     """A channel that notices that its connection was closed, keeps its client, and counts who hears its events."""
 
     QoS = QoS
+    connection_class_ssl = TlsConnection
     reached = 1
     """How many listeners got what was last broadcast."""
     _kept: Any = None

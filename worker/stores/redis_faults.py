@@ -46,14 +46,14 @@ def _told(error: BaseException) -> str:
             return _forbidden(error)
         case redis.TimeoutError() | TimeoutError():
             return "it takes too long to answer"
-        case FileNotFoundError() | PermissionError() if error.filename:
-            return f"a file that {SETTING} names cannot be read: {error.filename}: {error.strerror}"
+        case FileNotFoundError():
+            return f"a file or socket that {SETTING} names is not there"
     return _without_tls(error) if isinstance(error, ssl.SSLError) else ""
 
 
 def _without_tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is refused: {error.verify_message}; see ssl_ca_certs in {SETTING}"
+        return f"its certificate is refused: {error.verify_message.rstrip('.')}; see ssl_ca_certs in {SETTING}"
     words = (error.reason or "refused").replace("_", " ").lower()
     return f"no TLS connection: {words}; is the port of {SETTING} one for TLS, and does it ask for a certificate?"
 
