@@ -12,10 +12,10 @@ from worker.models import App, Destination
 from worker.trial import address_warnings
 
 
-def warnings_about(
+def doubts_about(
     destination: Destination, channels: Mapping[str, Channel] = CHANNELS, *, allowed: AllowList | None = None
 ) -> list[str]:
-    """Sentences, each beginning with the field, without secrets; none for settings that cannot be read.
+    """Sentences, each beginning with the field (`settings.url: …`), without secrets; none for unreadable settings.
 
     Args:
         destination: the destination.
@@ -31,16 +31,20 @@ def warnings_about(
     return [one_line(warning) for warning in found]
 
 
+def warnings_about(
+    destination: Destination, channels: Mapping[str, Channel] = CHANNELS, *, allowed: AllowList | None = None
+) -> list[str]:
+    """The same, each with the destination's path: `apps.checkout.destinations.ops-room.settings.url: …`."""
+    path = path_of(destination)
+    return [f"{path}.{doubt}" for doubt in doubts_about(destination, channels, allowed=allowed)]
+
+
 def warnings_of(
     apps: Mapping[str, App], channels: Mapping[str, Channel] = CHANNELS, *, allowed: AllowList | None = None
 ) -> list[str]:
-    """The same of all destinations, each as `apps.checkout.destinations.ops-room.settings.url: sentence`."""
+    """The same of all destinations."""
     destinations = (each for app in apps.values() for each in app.destinations.values())
-    return [
-        f"{path_of(each)}.{warning}"
-        for each in destinations
-        for warning in warnings_about(each, channels, allowed=allowed)
-    ]
+    return [warning for each in destinations for warning in warnings_about(each, channels, allowed=allowed)]
 
 
 def path_of(destination: Destination) -> str:

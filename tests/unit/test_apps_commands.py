@@ -163,7 +163,7 @@ def test_an_old_token_is_applied_with_a_warning():
     old = FILE.replace(TOKEN, "0123456789abcdef0123456789abcd")
     result = bellhop(apps.app, "apply", "-", text=old)
     assert result.exit_code == 0
-    assert "warning: apps.checkout.destinations.ops-room: token: probably an OAuth1 token" in result.stderr
+    assert "warning: apps.checkout.destinations.ops-room.settings.token: probably an OAuth1 token" in result.stderr
     as_json = json.loads(bellhop(apps.app, "apply", "-", "--json", text=old).stdout)
     assert (as_json["applied"], as_json["changes"], len(as_json["warnings"])) == (True, [], 1)
 

@@ -31,7 +31,7 @@ from worker.commands.output import (
     warn,
 )
 from worker.commands.pairs import parsed_pairs
-from worker.doubts import path_of, warnings_about
+from worker.doubts import warnings_about
 from worker.errors import InvalidSettings, NotFound
 from worker.models import App, Destination
 from worker.settings_fields import settings_from_pairs
@@ -66,8 +66,7 @@ def list_destinations(
             return found
 
     troubles = run(_troubles)
-    found = [each for one in run(work).values() for each in one.destinations.values()]
-    rows = [_row(each, troubles.get((each.app, each.name))) for each in found]
+    rows = [_row(d, troubles.get((d.app, d.name))) for one in run(work).values() for d in one.destinations.values()]
     if as_json:
         print_json(rows)
         return
@@ -85,9 +84,9 @@ def list_destinations(
             for row in rows
         ],
     )
-    for each, row in zip(found, rows, strict=True):
+    for row in rows:
         for warning in row["warnings"]:
-            warn(f"{path_of(each)}.{warning}")
+            warn(warning)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from rich.text import Text
 from config.settings import misspelt, settings
 from worker.commands.key_findings import key_findings, readable_keys
 from worker.commands.output import Exit, allowed, connected, print_json, print_table, run
-from worker.doubts import warnings_about
+from worker.doubts import doubts_about
 from worker.embedded_redis import redis_url
 from worker.keys import NO_KEYS
 from worker.publisher import QUEUES
@@ -228,7 +228,7 @@ async def _destinations(redis: Redis) -> list[Finding]:
     doubtful = [
         Finding(f"{each.app}/{each.name}", "warning", sentence)
         for each in every
-        for sentence in warnings_about(each, allowed=allowed())
+        for sentence in doubts_about(each, allowed=allowed())
     ]
     if not every:
         return [Finding("no destinations", "warning", "set some up with `bellhop apps apply FILE`")]
