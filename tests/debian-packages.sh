@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests use from Debian beyond Python: Nagios' own NSCA daemon, and a browser with a font; or the packages that
-# it is called with, as the benchmark does for Alertmanager. Installs what is missing where it may (root, or sudo without a password), and says what is skipped where not. Never fails a test run.
+# What the tests use from Debian beyond Python: Nagios' own NSCA daemon, a Redis that knows TLS (redis-tools has its program
+# without starting it), and a browser with a font; or the packages that it is called with, as the benchmark does for Alertmanager. Installs what is missing where it may (root, or sudo without a password), and says what is skipped where not. Never fails a test run.
 set -uo pipefail
 
 as_root=()
@@ -8,7 +8,7 @@ reason=""
 wanted=("$@")
 purpose=""
 if [[ $# == 0 ]]; then
-  wanted=(nsca chromium fonts-dejavu-core)
+  wanted=(nsca redis-tools chromium fonts-dejavu-core)
   purpose=" for the tests"
 fi
 log=$(mktemp) || exit 0
@@ -22,6 +22,7 @@ present() {
 skipped() {
   case $1 in
     nsca) echo "tests against Nagios' own NSCA daemon" ;;
+    redis-tools) echo "tests of Redis over TLS" ;;
     chromium) echo "tests in a browser" ;;
     prometheus-alertmanager) echo "the comparison with Alertmanager" ;;
     *) echo "nothing" ;;

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from contextlib import closing, contextmanager
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
 import redis
-from acceptance.deployment import READY, Deployment
+from acceptance.deployment import BIN, READY, Deployment
 from acceptance.destinations import everywhere, hipchat
 from celery import Celery
 from fakes import redis_servers
@@ -51,9 +52,15 @@ def client_of(server, who):
 
 
 @pytest.fixture(scope="module")
-def bellhop(server, tmp_path_factory):
+def state(server, tmp_path_factory):
+    """Where the master key of all who use this Redis lies."""
+    return {"BELLHOP_STATE_DIR": str(tmp_path_factory.mktemp("acl-state"))}
+
+
+@pytest.fixture(scope="module")
+def bellhop(server, state, tmp_path_factory):
     """A deployment that knows the worker's user alone."""
-    deployment = Deployment(url_of(server, "worker"), tmp_path_factory.mktemp("acl"))
+    deployment = Deployment(url_of(server, "worker"), tmp_path_factory.mktemp("acl"), **state)
     yield deployment
     deployment.close()
 
@@ -104,6 +111,8 @@ COMMANDS = [
     "send --app all --title again --id sent --wait 20",
     "replay --since 1h",
     "replay --dry-run",
+    "keys list",
+    "keys rotate",
     "status",
     "doctor",
 ]
@@ -223,18 +232,52 @@ def test_a_database_of_another_number_needs_its_channels(server, bellhop):
         assert worker.terminate() == 0
 
 
-def outage_over(bellhop, count, app):
-    """All that was sent meanwhile arrives, by the same worker."""
-    return bellhop.wait_for(count, app, 40)
+def test_a_redis_that_cannot_be_trusted_is_not_talked_to(server, bellhop, tmp_path):
+    """Workers wait and say whose certificate it is about, commands end with 3; no password has gone out."""
+    if server.authority is None:
+        pytest.skip("is about TLS")
+    stranger = Authority(tmp_path, "A stranger")
+    url = server.url(names()["worker"], password("worker"), ssl_ca_certs=str(stranger.file))
+    done = subprocess.run(
+        [BIN / "bellhop", "status"],
+        env=bellhop.environment(BELLHOP_REDIS_URL=url),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "its certificate is refused: " in done.stderr
+    assert "see ssl_ca_certs in BELLHOP_REDIS_URL" in " ".join(done.stderr.split())
+    with bellhop.worker("mistrusting", BELLHOP_REDIS_URL=url) as worker:
+        worker.wait_for("its certificate is refused: ")
+        assert worker.running
+        assert password("worker") not in worker.output() + done.stdout + done.stderr
+        worker.kill()
+
+
+def test_what_is_not_verified_is_warned_of(server, bellhop):
+    """`ssl_cert_reqs=none` works; the worker's log and `doctor` say what it lets others do."""
+    if server.authority is None:
+        pytest.skip("is about TLS")
+    url = server.url(names()["worker"], password("worker"), ssl_cert_reqs="none")
+    words = "BELLHOP_REDIS_URL has ssl_cert_reqs=none: anybody in between can take the place of Redis"
+    with bellhop.worker("trusting", BELLHOP_REDIS_URL=url) as worker:
+        worker.wait_for(READY)
+        assert words in worker.output()
+        assert worker.terminate() == 0
+    more = {"env": bellhop.environment(BELLHOP_REDIS_URL=url), "capture_output": True, "text": True, "timeout": 60}
+    assert words in subprocess.run([BIN / "bellhop", "doctor", "--json"], check=False, **more).stdout
 
 
 @pytest.fixture
-def own(server, tmp_path):
+def own(server, state, tmp_path):
     """A deployment with a user of its own, which a test may break: (admin, deployment)."""
     rules = users().splitlines()[0].split()[4:]
     with server.admin() as admin:
         admin.execute_command("ACL", "SETUSER", "own", "reset", "on", ">first", *rules)
-        deployment = Deployment(server.url("own", "first"), tmp_path)
+        deployment = Deployment(server.url("own", "first"), tmp_path, **state)
         yield admin, deployment
         deployment.close()
         admin.execute_command("ACL", "DELUSER", "own")

@@ -11,7 +11,7 @@ import pytest
 
 SCRIPT = Path(__file__).parents[1] / "debian-packages.sh"
 TOOLS = ("bash", "env", "grep", "mktemp", "sh", "tail")
-ALL = "nsca chromium fonts-dejavu-core"
+ALL = "nsca redis-tools chromium fonts-dejavu-core"
 
 # What each stands in for says no more than the script asks of it.
 STAND_INS = {
@@ -101,7 +101,7 @@ def test_it_asks_nobody_where_all_is_there(machine):
 def test_what_is_missing_is_installed_once(machine):
     """First the lists, then each package without its recommendations; the second run does nothing."""
     assert machine.run() == f"installing for the tests: {ALL} …\n"
-    assert [" update" in call for call in machine.calls] == [True, False, False, False]
+    assert [" update" in call for call in machine.calls] == [True, *[False] * len(ALL.split())]
     assert installs(machine) == ALL.split()
     assert all("--no-install-recommends" in call and " -y " in call for call in machine.calls[1:])
     assert machine.run() == ""
@@ -109,7 +109,7 @@ def test_what_is_missing_is_installed_once(machine):
 
 def test_only_what_is_missing_is_installed(machine):
     """A program from elsewhere on the PATH is as good as Debian's."""
-    machine.install("nsca", "fonts-dejavu-core")
+    machine.install("nsca", "redis-tools", "fonts-dejavu-core")
     machine.add("chromium", ":")
     assert machine.run() == ""
     assert machine.calls == []
@@ -139,6 +139,7 @@ def test_elsewhere_than_on_debian_it_says_what_is_skipped(machine):
         machine.remove(name)
     assert machine.run().splitlines() == [
         "skipped without nsca: tests against Nagios' own NSCA daemon (not installed: there is no apt-get here)",
+        "skipped without redis-tools: tests of Redis over TLS (not installed: there is no apt-get here)",
         "skipped without chromium: tests in a browser (not installed: there is no apt-get here)",
     ]
 
@@ -149,7 +150,7 @@ def test_without_the_right_to_install_it_does_not_try(machine, sudo):
     machine.add("id", "echo 1000")
     if sudo:
         machine.add("sudo", sudo)
-    assert machine.run().count("that needs root, or sudo without a password") == 2
+    assert machine.run().count("that needs root, or sudo without a password") == 3
     assert machine.calls == []
 
 
