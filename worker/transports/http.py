@@ -22,7 +22,7 @@ from yarl import URL
 from worker.messages import HttpPost, Reply
 from worker.transports.addresses import Guard
 from worker.transports.deadlines import Deadlines
-from worker.transports.faults import bad_address
+from worker.transports.faults import bad_address, no_tls
 from worker.transports.http_answer import Answer
 from worker.transports.http_connection import (
     MAX_BODY_BYTES,
@@ -77,7 +77,7 @@ class Http:
             with self._deadlines.start():
                 await self._exchange(message, target, place, answer)
         except UnusableCaFile as problem:
-            return bad_address(str(problem))
+            return no_tls(str(problem))
         except FAULTS as fault:
             return answer.reply_after(fault)
         except ValueError:  # an address or a header that HTTP has no form for
