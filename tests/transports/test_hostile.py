@@ -12,6 +12,7 @@ from security.hostile import HTTP, METADATA, RAW, Hostile
 from worker.channels import CHANNELS
 from worker.channels.channel import judge_http
 from worker.messages import HttpPost, Mail, MailSecurity, PassiveCheck
+from worker.models import Reason
 from worker.transports.http_answer import unpacked
 from worker.transports.http_connection import MAX_BODY_BYTES
 
@@ -123,3 +124,23 @@ def test_what_cannot_be_unpacked_stays_as_it_is(encoding):
     """A wrong `Content-Encoding` costs no answer."""
     assert unpacked(b"ok", encoding) == b"ok"
     assert unpacked(b"", encoding) == b""
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [(b"2\r\nok\r\n", b"nonsense\r\n"), (b"2\r\nok", b"\r\nnonsense\r\n"), (b"2\r\nok", b"\r\n")]
+)
+async def test_a_fault_amid_a_body_ends_the_attempt(new_carrier, listen, first, then):
+    """Garbage where a chunk should begin, or the connection's end: the rest of the time is not waited for."""
+
+    async def garbage(reader, writer):
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + first)
+        await asyncio.sleep(0.05)
+        writer.write(then)
+        if b"nonsense" in then:
+            await reader.read()
+
+    async with new_carrier(total_timeout_s=300) as carrier, listen(garbage) as port, asyncio.timeout(60):
+        reply = await carrier.carry(HttpPost(url=f"http://127.0.0.1:{port}/", label="POST somewhere", body=b"{}"))
+    assert (reply.status, reply.body) == (200, b"ok")
+    assert judge_http(reply).reason is Reason.NO_ANSWER

@@ -226,7 +226,14 @@ def _weigh(value: Any, left: list[int]) -> None:
 
 
 def _environment() -> _Sandbox:
-    environment = _Sandbox(autoescape=False, undefined=StrictUndefined, finalize=_scalar, keep_trailing_newline=True)
+    environment = _Sandbox(
+        autoescape=False,
+        undefined=StrictUndefined,
+        finalize=_scalar,
+        keep_trailing_newline=True,
+        # It works constants out beforehand, and takes seconds for a few hundred operators in each other.
+        optimized=False,
+    )
     own = {
         "e": html.escape,
         "escape": html.escape,

@@ -138,6 +138,9 @@ async def receive(protocol: ResponseHandler, answer: Answer) -> None:
     while missing and (chunk := await content.read(missing)):
         answer.chunks.append(chunk)
         missing -= len(chunk)
+    fault = content.exception()
+    if missing and fault is not None:
+        raise fault
 
 
 def _give_back(connection: Connection) -> None:

@@ -60,6 +60,13 @@ class BoundedConnection(ResponseHandler):
         elif len(self._buffer) > MAX_INTERIM:
             self._break_off(TOO_MANY_INTERIM)
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Whoever waits for the rest of a body must not wait on."""
+        body = self._payload
+        super().connection_lost(exc)
+        if body is not None and body.exception() is not None:
+            body.feed_eof()
+
     def _break_off(self, why: str) -> None:
         fault = TooMuch(why)
         self.set_exception(fault)
@@ -68,6 +75,10 @@ class BoundedConnection(ResponseHandler):
             self.transport.abort()
 
     def _end_body(self, fault: BaseException) -> None:
-        """Of a fault aiohttp tells who waits for an answer, and not who waits for the rest of its body."""
+        """Of a fault aiohttp tells who waits for an answer, and not who waits for the rest of its body.
+
+        Nor does it wake who was woken a moment ago, by a chunk's end, and is about to wait again: hence the end.
+        """
         if self._payload is not None and not self._payload.is_eof():
             self._payload.set_exception(fault)
+            self._payload.feed_eof()
