@@ -54,8 +54,11 @@ async def opened_keys(settings: Settings, redis: Redis) -> MasterKeys:
     register = KeyRegister(redis, settings.prefix)
     keys = keys_at_hand(settings)
     if not keys.ids:
-        _refuse_unknown(settings, keys, await register.in_use())
-        keys = MasterKeys([kept_or_new_key(settings.state_dir)])
+        in_use = await register.in_use()
+        # Once more: a process that started together with this one may have generated it, and said so, in between.
+        keys = keys_at_hand(settings)
+        _refuse_unknown(settings, keys, in_use)
+        keys = keys if keys.ids else MasterKeys([kept_or_new_key(settings.state_dir)])
     _refuse_unknown(settings, keys, await register.claim(keys.newest))
     return keys
 
