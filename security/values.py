@@ -44,7 +44,12 @@ def _values(channel: Channel, tree: Tree, app_name: str) -> Iterator[Any]:
     message = channel.compose(trial_notice(app_name, time.time(), {"host": "h"}), settings)
     yield from (settings, other, destination, app, message, message.label, shown_fields(destination))
     yield from (write_apps({app_name: app}), warnings_of({app_name: app}), diff_apps({}, {app_name: app}))
-    yield from (channel.limits(settings), channel.warnings(settings), settings.model_dump(), settings.model_dump_json())
+    yield from (
+        channel.limits(settings),
+        channel.all_warnings(settings),
+        settings.model_dump(),
+        settings.model_dump_json(),
+    )
     said = " ".join(form for _, secret in secret_leaves(channel, tree) for form in forms(secret)).encode()
     for status in (200, 401, 500):
         reply = Reply(status=status, body=said, headers={"location": said.decode()}, detail="")

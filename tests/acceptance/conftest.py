@@ -8,6 +8,9 @@ import pytest
 from acceptance.deployment import READY, Deployment
 from acceptance.destinations import NSCA_METHOD, SECRETS
 from acceptance.vendors import Vendors
+from fakes import redis_servers
+from fakes.certificates import Authority
+from fakes.redis_users import url_of, users
 
 from worker.embedded_redis import EmbeddedRedis
 from worker.sandbox.options import Options
@@ -91,3 +94,29 @@ def another(acceptance_redis, tmp_path_factory):
     yield make
     for deployment in made:
         deployment.close()
+
+
+@pytest.fixture(scope="module", params=["over TLS", "in clear"])
+def redis_of_users(request, tmp_path_factory):
+    """A Redis over TLS, and the Valkey of our own; both with the example's users and no others."""
+    folder = tmp_path_factory.mktemp("redis-acl")
+    if request.param == "over TLS":
+        running = redis_servers.with_tls(folder, users(), Authority(folder))
+    else:
+        running = redis_servers.plain(folder, users())
+    with running as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def key_of_users(redis_of_users, tmp_path_factory):
+    """Where the master key of all who use this Redis lies."""
+    return {"BELLHOP_STATE_DIR": str(tmp_path_factory.mktemp("acl-state"))}
+
+
+@pytest.fixture(scope="module")
+def as_worker(redis_of_users, key_of_users, tmp_path_factory):
+    """A deployment that knows the worker's user alone."""
+    deployment = Deployment(url_of(redis_of_users, "worker"), tmp_path_factory.mktemp("acl"), **key_of_users)
+    yield deployment
+    deployment.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fakes.redis_servers import Server
+
 EXAMPLE = Path(__file__).parents[2] / "config" / "redis.acl.example"
 MARK = re.compile(r"#change-me-(\w+)")
 
@@ -24,3 +26,8 @@ def names() -> dict[str, str]:
     """Each user's name by the mark of its password."""
     found = re.findall(r"^user (\S+) on #change-me-(\w+) ", EXAMPLE.read_text("utf-8"), re.MULTILINE)
     return {mark: name for name, mark in found}
+
+
+def url_of(server: Server, who: str, number: int = 0) -> str:
+    """The address of one of the users, by the mark of its password."""
+    return server.url(names()[who], password(who), number)

@@ -86,6 +86,7 @@ def test_others_on_this_machine_cannot_read_it(state):
         with sync_redis(f"redis://127.0.0.1:{noted['port']}/0") as client, pytest.raises(redis.AuthenticationError):
             client.ping()
         assert stat.S_IMODE((state / "redis.json").stat().st_mode) == 0o600
+        assert stat.S_IMODE((state / "redis").stat().st_mode) == 0o700, "its data"
         shown = [(state / "redis" / "server.log").read_text(), repr(server), repr(server._running)]
         if sys.platform == "linux":
             shown.append(Path(f"/proc/{server.pid}/cmdline").read_text())
