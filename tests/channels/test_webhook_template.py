@@ -140,6 +140,9 @@ def test_a_template_is_checked_when_it_is_saved(source, problem):
         "{% set a=(1,) %}" + "{% set a=(a,a) %}" * 40 + "{{ {a: 1} | length }}",
         "{% set a={'a': 1} %}" + "{% set a={'a': a, 'b': a} %}" * 40 + "{{ a | tojson }}",
         "{% set a=[] %}" + "{% set a=[a] %}" * 900 + "{{ a | tojson }}",
+        "{% set a = range(5000) | list %}{% for i in range(20000) %}{% set b = a + [i] %}{% endfor %}",
+        "{% set a = range(5000) | list %}{% for i in range(20000) %}{% set b = a.count('x') %}{% endfor %}",
+        "{% set a = {'a': range(5000) | list} %}{% for i in range(20000) %}{% set b = dict(a) %}{% endfor %}",
         "{{ (event.text ~ event.text) | list | tojson }}",
     ],
 )
@@ -187,6 +190,8 @@ def test_a_whole_event_is_not_too_much():
     source = "[{% for p in v %}[{{ p[0] }},{{ p[1] | round(2) }}]{% if not loop.last %},{% endif %}{% endfor %}]"
     assert json.loads(rendered(source, v=points)) == points
     assert json.loads(rendered("{{ v | tojson }}", v={"points": points}))["points"] == points
+    looked_up = "{% for i in range(2000) %}{{ v.get('title', '') }}{{ v.points | length }}{% endfor %}"
+    assert rendered(looked_up, v={"points": points, "title": "t"}) == "t5000" * 2000
 
 
 def test_nothing_large_is_made_on_the_way():

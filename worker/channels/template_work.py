@@ -52,7 +52,9 @@ class Work:
         elif isinstance(value, Iterator):
             return self._counted(value)
         elif isinstance(value, Mapping | list | tuple):
-            within(weight(value, OUTPUT_BYTES))
+            units = weight(value, OUTPUT_BYTES)
+            within(units)
+            self.spend(units)
         return value
 
     def _counted(self, values: Iterator[Any]) -> Iterator[Any]:

@@ -89,7 +89,11 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         """A method that is safe, or `range` or `dict`."""
         work = _work(context)
         work.spend(CALL)
-        work.look_at((getattr(obj, "__self__", None), *args, *kwargs.values()))
+        work.look_at((*args, *kwargs.values()))
+        owner = getattr(obj, "__self__", None)
+        if isinstance(owner, Mapping | LoopContext):  # a look-up
+            return super().call(context, obj, *args, **kwargs)
+        work.look_at((owner,))
         return work.kept(super().call(context, obj, *args, **kwargs))
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
@@ -169,7 +173,6 @@ def _looked_at(context: Context, value: Any) -> Any:
 
 @pass_context
 def _made(context: Context, value: Any) -> Any:
-    _work(context).look_at((value,))
     return _work(context).kept(value)
 
 
