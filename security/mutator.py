@@ -25,6 +25,7 @@ TOKENS: Final = (
 )
 """What means something to one reader or another."""
 LONG: Final = 20_000
+MANY: Final = 200
 
 
 def _nested(random: Random) -> Any:
@@ -87,7 +88,8 @@ def mutated_value(random: Random, value: Any, chance: float = 0.2) -> Any:
         items = list(value)
         place = random.randrange(len(items))
         items[place] = mutated_value(random, items[place], 0.4)
-        flat = not any(isinstance(item, dict | list) for item in items)
+        # Lists in lists would be doubled to no end.
+        flat = len(items) < MANY and not any(isinstance(item, dict | list) for item in items)
         return items * random.choice([1, 1, 1, 2, 50]) if flat else items
     return odd(random)
 
