@@ -36,7 +36,8 @@ up: install ## Redis, worker and Flower, until Ctrl-C
 test: install-dev ## everything that .ci/run runs
 	@tests/debian-packages.sh
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 test-fast: install-dev ## without those that start processes
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
