@@ -39,8 +39,9 @@ class Listeners:
 
 
 @pytest.fixture
-def dispatcher(redis_server):
+def dispatcher(redis_server, monkeypatch):
     """A worker's event dispatcher on the transport of `worker.app`."""
+    monkeypatch.setenv("BELLHOP_REDIS_URL", redis_server.url)
     import worker.app  # noqa: F401, PLC0415 - loading it sets the transport
 
     app = Celery("test", broker=redis_server.url, events="worker.task_events:Events", set_as_current=False)
