@@ -11,7 +11,7 @@ from benchmarks.figures import Round, Throughput, cpu_ratio, machine_note, media
 from benchmarks.scaling import Scaling, scaling
 from benchmarks.table import Table, Target, at_least, at_most
 
-BARE, PREPARED = "bare aiohttp + uvloop", "the same, the request prepared once"
+BARE, PREPARED = "bare aiohttp + uvloop", "the same, prepared"
 BELLHOP, TWO = "Bellhop", "Bellhop, two processes"
 BULLMQ, ALERTMANAGER, PLAIN = "BullMQ", "Alertmanager", "plain Celery"
 LEAST_X_BARE, LEAST_X_PLAIN, LEAST_X_ONE = 0.6, 10.0, 1.7
