@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
+from worker import broker
 from worker.embedded_redis import EmbeddedRedis
 
 # Machines are shared and slow at times: how long an example takes proves nothing.
 settings.register_profile("bellhop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bellhop")
+# Before any test connects: kombu keeps the transport that it found first, and tests run in any order.
+broker.install()
 
 
 def pytest_collection_modifyitems(items):

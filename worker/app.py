@@ -11,11 +11,10 @@ from typing import Any
 from celery import Celery, bootsteps, concurrency
 from celery.signals import setup_logging, worker_shutdown
 from kombu.entity import Exchange, Queue
-from kombu.transport import TRANSPORT_ALIASES
 
 from config.logging import configure
 from config.settings import settings
-from worker import json_decoder
+from worker import broker, json_decoder
 from worker.embedded_redis import redis_url
 from worker.envelopes import envelopes
 from worker.errors import BellhopError
@@ -28,8 +27,7 @@ from worker.unlocking import unlocked
 
 # `-P threads` on the command line names Celery's pool by this table; `worker_pool` below serves where -P is not given.
 concurrency.ALIASES["threads"] = "worker.pool:TaskPool"
-# And the transports by this one.
-TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "worker.broker:Transport")
+broker.install()
 
 try:
     _url = redis_url(settings())

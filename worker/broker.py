@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
-from kombu.transport import virtual
 from kombu.utils.json import dumps
 from redis import SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -119,3 +119,8 @@ class Transport(kombu_redis.Transport):
     """Chosen by `redis://` and `rediss://`, which `worker.app` points here."""
 
     Channel = Channel
+
+
+def install() -> None:
+    """Kombu finds transports by a table; whatever asks for `redis://` or `rediss://` from now on gets this one."""
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:{Transport.__name__}"))

@@ -39,11 +39,8 @@ class Listeners:
 
 
 @pytest.fixture
-def dispatcher(redis_server, monkeypatch):
-    """A worker's event dispatcher on the transport of `worker.app`."""
-    monkeypatch.setenv("BELLHOP_REDIS_URL", redis_server.url)
-    import worker.app  # noqa: F401, PLC0415 - loading it sets the transport
-
+def dispatcher(redis_server):
+    """A worker's event dispatcher on Bellhop's transport."""
     app = Celery("test", broker=redis_server.url, events="worker.task_events:Events", set_as_current=False)
     with app.connection_for_write() as connection, app.events.Dispatcher(connection, hostname="w@test") as made:
         assert isinstance(made, Dispatcher)
