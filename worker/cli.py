@@ -11,6 +11,7 @@ from worker.commands.replay import explain, replay
 from worker.commands.sandbox import sandbox
 from worker.commands.send import send
 from worker.commands.status import doctor, status
+from worker.commands.web import web
 
 app = typer.Typer(
     name="bellhop",
@@ -23,7 +24,7 @@ app.add_typer(apps.app, name="apps")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(keys.app, name="keys")
-for command in (demo, up, worker, sandbox, send, explain, replay, status, doctor):
+for command in (demo, up, worker, web, sandbox, send, explain, replay, status, doctor):
     app.command()(command)
 
 

@@ -1,0 +1,28 @@
+"""A console with one app, and others as a test wants them."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import pytest
+from fakes.console import open_console
+from fakes.pipeline import checkout
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+async def consoles():
+    """Start consoles; each ends after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(apps=None, **options):
+            return await stack.enter_async_context(open_console([checkout()] if apps is None else apps, **options))
+
+        yield start
+
+
+@pytest.fixture
+async def fake(consoles):
+    """A console on which everybody has to log in; `admin` can."""
+    return await consoles(web_password=PASSWORD)

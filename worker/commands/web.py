@@ -1,0 +1,79 @@
+"""`bellhop web`: the console, in the foreground.
+
+Exit codes: 0 ended by a signal, 2 settings that cannot be used or would leave it open to others, 3 Redis or the port
+cannot be had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from typing import Annotated
+
+import orjson
+import typer
+
+try:
+    from uvloop import run
+except ImportError:  # there is none for Windows and PyPy
+    from asyncio import run  # type: ignore[assignment]
+
+from redis.exceptions import RedisError
+
+from config.logging import configure
+from config.settings import Settings, settings
+from worker.commands.output import Exit, connected, fail, print_line, warn
+from worker.errors import BellhopError, InvalidSettings, Unavailable
+
+
+def web(
+    host: Annotated[str | None, typer.Option(help="The address to listen on; BELLHOP_WEB_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the address as one line of JSON.")] = False,
+) -> None:
+    """Run the console: apps and destinations, events, deliveries, and who did what."""
+    try:
+        config = settings()
+        configure(config, sys.stderr)
+        run(_serve(config, host or config.web_host, config.web_port if port is None else port, as_json=as_json))
+    except Unavailable as problem:
+        fail(problem, Exit.UNAVAILABLE)
+    except InvalidSettings as problem:
+        fail(problem, Exit.USAGE)
+    except BellhopError as problem:
+        fail(problem)
+
+
+async def _serve(config: Settings, host: str, port: int, *, as_json: bool) -> None:
+    # aiohttp and the templates take a while to load, and only this command needs them.
+    from worker.web.console import assemble  # noqa: PLC0415
+    from worker.web.hosts import Place  # noqa: PLC0415
+    from worker.web.server import Server, check_access  # noqa: PLC0415
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with connected() as redis:
+        console = assemble(config, redis, Place(host, config.web_public_url))
+        await check_access(console)
+        server = Server(console, port)
+        await server.start()
+        try:
+            _announce(
+                server.url, open_to_all=not console.place.exposed and not await console.users.any(), as_json=as_json
+            )
+            await stop.wait()
+        finally:
+            with suppress(RedisError, OSError):
+                await server.stop()
+
+
+def _announce(url: str, *, open_to_all: bool, as_json: bool) -> None:
+    if as_json:
+        print(orjson.dumps({"url": url}).decode(), flush=True)  # noqa: T201 - a script reads this line
+        return
+    print_line(f"console  {url}/")
+    if open_to_all:
+        warn("whoever is on this machine may do everything there; set BELLHOP_WEB_PASSWORD to be asked for it")

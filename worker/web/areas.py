@@ -1,0 +1,28 @@
+"""The areas of the console, in the order of the navigation: each one's routes, and its tab where it has one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from worker.web import apps_pages, audit_pages, health, login
+from worker.web.console import Console
+from worker.web.render import Tab
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One part of the console."""
+
+    routes: Callable[[Console], list[web.RouteDef]]
+    tab: Tab | None = None
+
+
+AREAS = (
+    Area(health.routes),
+    Area(login.routes),
+    Area(apps_pages.routes, Tab("Apps", "/apps")),
+    Area(audit_pages.routes, Tab("Audit log", "/audit")),
+)

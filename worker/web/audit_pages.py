@@ -1,0 +1,53 @@
+"""`/audit`: who did what. All of it for who may administer everything; else what concerns apps that one may edit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+
+from worker.web.access import allowed
+from worker.web.audit import Entry
+from worker.web.console import Console
+from worker.web.render import page
+from worker.web.roles import Role, User
+
+SHOWN: Final = 100
+_PLACE: Final = re.compile(r"\d{1,15}-\d{1,15}")
+
+
+class AuditPages:
+    """The log as a table."""
+
+    def __init__(self, console: Console) -> None:
+        self._audit = console.audit
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """A page of it, by who, what and app where they are asked for."""
+        who = await allowed(request, None, Role.VIEWER)
+        asked = {name: request.query.get(name, "")[:64] for name in ("who", "what", "app")}
+        before = request.query.get("before", "")
+        start = before if _PLACE.fullmatch(before) else ""
+        entries = await self._audit.entries(_fitting(who, asked), limit=SHOWN + 1, before=start)
+        more = entries[SHOWN - 1].id if len(entries) > SHOWN else ""
+        return page(request, "audit.html", entries=entries[:SHOWN], asked=asked, older=more, start=start)
+
+
+def may_read(who: User, entry: Entry) -> bool:
+    """Whether this user may see this entry."""
+    return who.may(None, Role.ADMIN) or (entry.app != "" and who.may(entry.app, Role.EDITOR))
+
+
+def _fitting(who: User, asked: dict[str, str]) -> Callable[[Entry], bool]:
+    def fits(entry: Entry) -> bool:
+        told = {"who": entry.who, "what": entry.what, "app": entry.app}
+        return may_read(who, entry) and all(wanted.lower() in told[name].lower() for name, wanted in asked.items())
+
+    return fits
+
+
+def routes(console: Console) -> list[web.RouteDef]:
+    """Its address."""
+    return [web.get("/audit", AuditPages(console).show)]

@@ -1,0 +1,72 @@
+"""What pages need, put together once per process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio import Redis
+
+from config.settings import Settings
+from worker.stores.destinations import Destinations, RedisDestinations
+from worker.stores.records import Records
+from worker.transports import Carrier
+from worker.web.audit import Audit
+from worker.web.hosts import Place
+from worker.web.passwords import Passwords
+from worker.web.sessions import Sessions
+from worker.web.tokens import Tokens
+from worker.web.tries import Tries
+from worker.web.users import Users
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The parts of one console process."""
+
+    settings: Settings
+    place: Place
+    redis: Redis
+    destinations: Destinations
+    records: Records
+    carrier: Carrier
+    """For Test, by the same way as a delivery."""
+    passwords: Passwords
+    users: Users
+    tokens: Tokens
+    sessions: Sessions
+    tries: Tries
+    audit: Audit
+    background: tuple[Work, ...] = ()
+    """What runs as long as the console does; each ends by being cancelled."""
+    now: Callable[[], float] = field(default=time.time)
+    """Epoch seconds."""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all keys begin with."""
+        return self.settings.prefix
+
+
+def assemble(settings: Settings, redis: Redis, place: Place, passwords: Passwords | None = None) -> Console:
+    """Put the parts together; called on the event loop."""
+    prefix, hashing = settings.prefix, passwords or Passwords()
+    users = Users(redis, prefix, hashing)
+    return Console(
+        settings=settings,
+        place=place,
+        redis=redis,
+        destinations=RedisDestinations(redis, prefix),
+        records=Records(redis, prefix),
+        carrier=Carrier(settings),
+        passwords=hashing,
+        users=users,
+        tokens=Tokens(redis, prefix),
+        sessions=Sessions(redis, prefix, users, settings.web_session_hours),
+        tries=Tries(redis, prefix),
+        audit=Audit(redis, prefix, kept=settings.web_audit_kept),
+    )
