@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from worker.commands import apps, deliveries, destinations, keys
+from worker.commands import apps, deliveries, destinations, keys, tokens, users
+from worker.commands.audit import audit
 from worker.commands.demo import demo
 from worker.commands.processes import up, worker
 from worker.commands.replay import explain, replay
@@ -24,7 +25,9 @@ app.add_typer(apps.app, name="apps")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(keys.app, name="keys")
-for command in (demo, up, worker, web, sandbox, send, explain, replay, status, doctor):
+app.add_typer(users.app, name="users")
+app.add_typer(tokens.app, name="tokens")
+for command in (demo, up, worker, web, sandbox, send, explain, replay, status, doctor, audit):
     app.command()(command)
 
 

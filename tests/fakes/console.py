@@ -18,10 +18,11 @@ from config.settings import Settings
 from worker.models import App
 from worker.web.areas import AREAS
 from worker.web.console import Console, assemble
+from worker.web.entrance import open_entrance
 from worker.web.hosts import Place
 from worker.web.passwords import Cost, Passwords
 from worker.web.roles import Role
-from worker.web.server import check_access, make_app
+from worker.web.server import make_app
 
 CHEAP = Cost(memory_kib=64, passes=1)
 PASSWORD = "correct horse battery"
@@ -129,7 +130,7 @@ async def open_console(
         console = assemble(settings, redis, Place(host, settings.web_public_url), passwords)
         console = replace(console, **parts)
         await console.destinations.save(apps)
-        await check_access(console)
+        await open_entrance(console.place, settings.web_password, console.users, console.tokens)
         server = TestServer(make_app(console, areas, tuple(templates)), host="127.0.0.1")
         await server.start_server()
         stack.push_async_callback(server.close)

@@ -33,9 +33,9 @@ def service(name: str) -> dict:
 
 
 def test_what_an_operator_is_promised_is_there():
-    """Redis, worker, Flower and sandbox in Compose; ours in the Procfile."""
-    assert set(compose()["services"]) == {"redis", "worker", "flower", "sandbox"}
-    assert set(procfile()) == {"worker", "flower", "sandbox"}
+    """Redis, worker, console, Flower and sandbox in Compose; ours in the Procfile."""
+    assert set(compose()["services"]) == {"redis", "worker", "web", "flower", "sandbox"}
+    assert set(procfile()) == {"worker", "web", "flower", "sandbox"}
 
 
 @pytest.mark.parametrize("place", COMMANDS)
@@ -119,12 +119,13 @@ def test_a_worker_may_finish_what_it_has_in_flight():
 
 @pytest.mark.parametrize("name", compose()["services"])
 def test_what_is_published_is_for_this_machine_only(name):
-    """Redis, Flower and the sandbox ask nobody who they are."""
+    """Redis, Flower and the sandbox ask nobody who they are, and the console has no TLS of its own."""
     assert [port for port in service(name).get("ports", []) if not port.startswith("127.0.0.1:")] == []
 
 
 def test_in_a_procfile_nothing_listens_to_the_outside():
-    """Flower says so; the sandbox does by default."""
+    """Flower says so; the console and the sandbox do by default."""
+    assert "--host" not in procfile()["web"]
     assert "--address=127.0.0.1" in procfile()["flower"]
     assert "--host" not in procfile()["sandbox"]
 

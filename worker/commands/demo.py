@@ -24,7 +24,7 @@ from worker.appsfile import read_apps
 from worker.cancelling import ended
 from worker.channels import CHANNELS
 from worker.commands.output import Exit, coloured, fail, print_json
-from worker.commands.processes import flower_command, worker_command
+from worker.commands.processes import console_command, flower_command, worker_command
 from worker.embedded_redis import EmbeddedRedis
 from worker.errors import BellhopError
 from worker.sandbox.server import Sandbox
@@ -36,6 +36,7 @@ from worker.unlocking import opened_keys
 
 WAIT_S: Final = 60.0
 """How long results may take; on a calm machine they come within a second."""
+CONSOLE_S: Final = 20.0
 SANDBOX_PORT, FLOWER_PORT = 8025, 5555
 
 
@@ -113,11 +114,13 @@ class Show:
         progress = stack.enter_context(self._progress())
         sandbox = await self._sandbox(progress, stack)
         await self._apply(redis, sandbox)
-        flower_port = free_port(FLOWER_PORT)
-        await stack.enter_async_context(self._workers(progress, flower_port))
+        flower_port, console_port = free_port(FLOWER_PORT), free_port(settings().web_port)
+        await stack.enter_async_context(self._processes(progress, flower_port, console_port))
         results = await self._send_all(redis, progress)
+        if stay:
+            await _answers(console_port)
         progress.stop()
-        self._sum_up(results, sandbox, flower_port, stay=stay)
+        self._sum_up(results, sandbox, flower_port, console_port, stay=stay)
         return results
 
     def _progress(self) -> Progress:
@@ -139,8 +142,8 @@ class Show:
         await RedisDestinations(redis, self._prefix, keys).save(read_apps(text, {}).values())
 
     @asynccontextmanager
-    async def _workers(self, progress: Progress, flower_port: int) -> AsyncIterator[Supervisor]:
-        step = progress.add_task("starting a worker and Flower", total=1)
+    async def _processes(self, progress: Progress, flower_port: int, console_port: int) -> AsyncIterator[Supervisor]:
+        step = progress.add_task("starting a worker, the console and Flower", total=1)
         # The sandbox is on the loopback, which destinations may not reach unless an operator says so.
         env = {
             "BELLHOP_REDIS_URL": self._url,
@@ -148,7 +151,8 @@ class Show:
             "BELLHOP_ALLOWED_ADDRESSES": "127.0.0.0/8",
         }
         flower = flower_command(flower_port, FLOWER_UNAUTHENTICATED_API="true", **env)
-        commands = [_logged(worker_command(0, **env), self._folder), _logged(flower, self._folder)]
+        console = console_command(console_port, "--host", "127.0.0.1", **env)
+        commands = [_logged(each, self._folder) for each in (worker_command(0, **env), console, flower)]
         supervisor = Supervisor(commands, say=lambda text: self._console.print(Text(text, "yellow")))
         await supervisor.start()
         try:
@@ -184,18 +188,34 @@ class Show:
                     self._console.print(_line(result, titles[result["event_id"]]))
         return results
 
-    def _sum_up(self, results: list[dict[str, Any]], sandbox: Sandbox, flower_port: int, *, stay: bool) -> None:
+    def _sum_up(
+        self, results: list[dict[str, Any]], sandbox: Sandbox, flower_port: int, console_port: int, *, stay: bool
+    ) -> None:
         delivered = sum(each["outcome"] == "delivered" for each in results)
         style = "bold green" if _all_delivered(results) else "bold red"
         self._console.print(Text(f"\n{delivered} of {2 * 3 * len(CHANNELS)} deliveries arrived.", style))
         if not _all_delivered(results):
             self._console.print(f"What the worker said is in {self._folder}/worker.log")
         if stay:
+            self._console.print(f"  the console    http://127.0.0.1:{console_port}/")
             self._console.print(f"  what arrived   {sandbox.url}/")
             self._console.print(f"  Flower         http://127.0.0.1:{flower_port}/")
             send = f'bellhop send --app {sample.APP} --title "Disk full" --wait 5'
             self._console.print(f"  send another   BELLHOP_STATE_DIR={self._folder} {send}")
             self._console.print("Ctrl-C ends it.")
+
+
+async def _answers(port: int) -> None:
+    """Wait until somebody listens there, but not for ever."""
+    until = time.monotonic() + CONSOLE_S
+    while time.monotonic() < until:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.1)
+            continue
+        writer.close()
+        return
 
 
 def _logged(command: Command, folder: Path) -> Command:

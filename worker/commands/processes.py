@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from redis.exceptions import RedisError
 
-from config.settings import settings
+from config.settings import Settings, settings
 from worker.commands.output import Exit, fail, print_line
 from worker.embedded_redis import EmbeddedRedis, redis_url
 from worker.errors import BellhopError, Unavailable
@@ -18,6 +18,11 @@ from worker.stores.connection import async_redis
 from worker.stores.redis_address import shown_address
 from worker.supervisor import Command, Supervisor, script
 from worker.unlocking import opened_keys
+from worker.web.entrance import open_entrance
+from worker.web.hosts import Place
+from worker.web.passwords import Passwords
+from worker.web.tokens import Tokens
+from worker.web.users import Users
 
 Processes = Annotated[int, typer.Option(min=1, max=64, help="Worker processes; one per processor core is plenty.")]
 
@@ -34,6 +39,11 @@ def flower_command(port: int, **env: str) -> Command:
     """Flower, on this machine's loopback only: its pages are open to whoever reaches them."""
     argv = [script("celery"), "-A", "worker", "flower", "--address=127.0.0.1", f"--port={port}", "--logging=warning"]
     return Command("flower", argv, env)
+
+
+def console_command(port: int, *arguments: str, **env: str) -> Command:
+    """The console; where it listens, unless `arguments` say so, is for the settings to say."""
+    return Command("console", [script("bellhop"), "web", "--port", str(port), *arguments], env)
 
 
 def worker(
@@ -56,8 +66,11 @@ def worker(
 def up(
     processes: Processes = 1,
     flower_port: Annotated[int, typer.Option(help="Flower's port on the loopback; 0 leaves it out.")] = 5555,
+    web_port: Annotated[
+        int | None, typer.Option(help="The console's port; 0 leaves it out.", show_default="8080")
+    ] = None,
 ) -> None:
-    """Run Redis (unless BELLHOP_REDIS_URL names one), workers and Flower, until Ctrl-C."""
+    """Run Redis (unless BELLHOP_REDIS_URL names one), workers, the console and Flower, until Ctrl-C."""
     config = settings()
     embedded = None if config.redis_url else EmbeddedRedis(config.state_dir)
     try:
@@ -65,8 +78,12 @@ def up(
     except BellhopError as problem:
         fail(problem, Exit.UNAVAILABLE)
     try:
-        _refuse_other_keys(url)
+        console_port = config.web_port if web_port is None else web_port
+        _refuse_early(url, console=bool(console_port))
         commands = [worker_command(n + 1, BELLHOP_REDIS_URL=url) for n in range(processes)]
+        if console_port:
+            commands.append(console_command(console_port, BELLHOP_REDIS_URL=url))
+            print_line(f"console  {Place(config.web_host, config.web_public_url).url(console_port)}/")
         if flower_port:
             commands.append(flower_command(flower_port, BELLHOP_REDIS_URL=url))
             print_line(f"Flower   http://127.0.0.1:{flower_port}/")
@@ -78,19 +95,23 @@ def up(
             embedded.stop()
 
 
-def _refuse_other_keys(url: str) -> None:
-    """A worker would refuse them by itself, and be started again and again."""
+def _refuse_early(url: str, *, console: bool) -> None:
+    """What a worker or the console would refuse by itself, and be started again and again for."""
     try:
-        asyncio.run(_checked(url))
+        asyncio.run(_checked(settings(), url, console=console))
     except BellhopError as problem:
         fail(problem, Exit.USAGE)
 
 
-async def _checked(url: str) -> None:
+async def _checked(config: Settings, url: str, *, console: bool) -> None:
     redis = async_redis(url)
+    place = Place(config.web_host, config.web_public_url)
     try:
-        with suppress(RedisError, OSError):  # workers wait for it
-            await opened_keys(settings(), redis)
+        with suppress(RedisError, OSError):  # they wait for it
+            await opened_keys(config, redis)
+            if console:
+                users = Users(redis, config.prefix, Passwords())
+                await open_entrance(place, config.web_password, users, Tokens(redis, config.prefix))
     finally:
         await redis.aclose()
 

@@ -26,6 +26,10 @@ from config.logging import configure
 from config.settings import Settings, settings
 from worker.commands.output import Exit, connected, fail, print_line, warn
 from worker.errors import BellhopError, InvalidSettings, Unavailable
+from worker.web.console import assemble
+from worker.web.entrance import open_entrance
+from worker.web.hosts import Place
+from worker.web.server import Server
 
 
 def web(
@@ -47,23 +51,16 @@ def web(
 
 
 async def _serve(config: Settings, host: str, port: int, *, as_json: bool) -> None:
-    # aiohttp and the templates take a while to load, and only this command needs them.
-    from worker.web.console import assemble  # noqa: PLC0415
-    from worker.web.hosts import Place  # noqa: PLC0415
-    from worker.web.server import Server, check_access  # noqa: PLC0415
-
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with connected() as redis:
         console = assemble(config, redis, Place(host, config.web_public_url))
-        await check_access(console)
+        open_to_all = await open_entrance(console.place, config.web_password, console.users, console.tokens)
         server = Server(console, port)
         await server.start()
         try:
-            _announce(
-                server.url, open_to_all=not console.place.exposed and not await console.users.any(), as_json=as_json
-            )
+            _announce(server.url, open_to_all=open_to_all, as_json=as_json)
             await stop.wait()
         finally:
             with suppress(RedisError, OSError):

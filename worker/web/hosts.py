@@ -38,6 +38,11 @@ class Place:
         """Whether browsers come by HTTPS."""
         return (self.public_url or "").startswith("https://")
 
+    def url(self, port: int) -> str:
+        """Where people find it, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{port}"
+
     def answers_to(self, host: str) -> bool:
         """Whether a Host header names this console.
 

@@ -105,7 +105,7 @@ def _common(request: web.Request, session: Session | None) -> dict[str, Any]:
         "csrf": csrf_token(session.cookie) if session else "",
         "said": _said(request, session),
         "theme": theme if theme in THEMES else "",
-        "tabs": tabs,
+        "navigation": tabs,
         "path": request.path,
         "now": request.app[CONSOLE].now(),
         "may": (lambda app, role: who.may(app, Role.named(role))) if who else (lambda _app, _role: False),

@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from worker.cancelling import ended
-from worker.errors import InvalidSettings, Unavailable
+from worker.errors import Unavailable
 from worker.web.access import CONSOLE
 from worker.web.areas import AREAS, Area
 from worker.web.bodies import BODY_BYTES
@@ -21,10 +21,6 @@ from worker.web.render import RENDERER, Renderer
 
 STOP_S: Final = 5.0
 BACKLOG: Final = 128
-NOBODY = (
-    "others reach the console at {where}, and nobody could log in: set BELLHOP_WEB_PASSWORD (its user is admin), make a "
-    "user with `bellhop users add NAME` or a token with `bellhop tokens add NAME`, or let it listen on 127.0.0.1"
-)
 
 
 def make_app(console: Console, areas: Iterable[Area] = AREAS, templates: Sequence[Path] = ()) -> web.Application:
@@ -47,14 +43,6 @@ async def _in_background(app: web.Application) -> AsyncIterator[None]:
     await ended(tasks)
 
 
-async def check_access(console: Console) -> None:
-    """Make the built-in admin what the settings say; InvalidSettings where others could come and nobody log in."""
-    password = console.settings.web_password
-    await console.users.keep_admin(password.get_secret_value() if password else None)
-    if console.place.exposed and not (await console.users.any() or await console.tokens.any()):
-        raise InvalidSettings([NOBODY.format(where=console.place.public_url or console.place.host)])
-
-
 class Server:
     """Listens from `start` to `stop`."""
 
@@ -66,9 +54,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where people find it."""
-        host = self._console.place.host
-        shown = f"[{host}]" if ":" in host else host
-        return self._console.place.public_url or f"http://{shown}:{self._port}"
+        return self._console.place.url(self._port)
 
     async def start(self) -> None:
         """Listen; Unavailable where the port cannot be had."""
