@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp.test_utils import TestServer
-from fakeredis import FakeAsyncRedis
+from fakeredis import FakeAsyncRedis, FakeServer
 from redis.asyncio import Redis
 
 from config.settings import Settings
@@ -87,6 +87,8 @@ class Fake:
     console: Console
     url: str
     stack: AsyncExitStack = field(repr=False)
+    server: FakeServer = field(repr=False)
+    """Redis; it is away while its `connected` is False."""
 
     @property
     def redis(self) -> Redis:
@@ -122,7 +124,8 @@ async def open_console(
 ) -> AsyncIterator[Fake]:
     """A console with these apps; `options` are settings, or else parts of the `Console` to put in."""
     async with AsyncExitStack() as stack:
-        redis = FakeAsyncRedis()
+        server = FakeServer()
+        redis = FakeAsyncRedis(server=server)
         stack.push_async_callback(redis.aclose)
         parts = {name: options.pop(name) for name in list(options) if name not in Settings.model_fields}
         settings = Settings(_env_file=None, **options)
@@ -131,8 +134,8 @@ async def open_console(
         console = replace(console, **parts)
         await console.destinations.save(apps)
         await open_entrance(console.place, settings.web_password, console.users, console.tokens)
-        server = TestServer(make_app(console, areas, tuple(templates)), host="127.0.0.1")
-        await server.start_server()
-        stack.push_async_callback(server.close)
+        listening = TestServer(make_app(console, areas, tuple(templates)), host="127.0.0.1")
+        await listening.start_server()
+        stack.push_async_callback(listening.close)
         stack.push_async_callback(console.carrier.close)
-        yield Fake(console, f"http://127.0.0.1:{server.port}", stack)
+        yield Fake(console, f"http://127.0.0.1:{listening.port}", stack, server)

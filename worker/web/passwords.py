@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,8 +34,9 @@ class Cost:
 class Passwords:
     """Makes and checks hashes, off the event loop."""
 
-    def __init__(self, cost: Cost | None = None) -> None:
+    def __init__(self, cost: Cost | None = None, verify: Callable[[str, str], bool] | None = None) -> None:
         self._cost = cost or Cost()
+        self._verify = verify or verify_password
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._nobodys = ""
 
@@ -48,7 +50,7 @@ class Passwords:
         if not self._nobodys:
             self._nobodys = await self.hashed(secrets.token_urlsafe())
         async with self._turns:
-            right = await asyncio.to_thread(_verified, password, stored or self._nobodys)
+            right = await asyncio.to_thread(self._verify, password, stored or self._nobodys)
         return right and stored is not None
 
 
@@ -71,7 +73,8 @@ def too_weak(password: str) -> str:
     return ""
 
 
-def _verified(password: str, stored: str) -> bool:
+def verify_password(password: str, stored: str) -> bool:
+    """Whether the hash is this password's; blocking, as long as making it."""
     try:
         Argon2id.verify_phc_encoded(_typed(password), stored)
     except (InvalidKey, ValueError):
