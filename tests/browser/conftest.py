@@ -1,16 +1,21 @@
-"""A real Chromium, a sandbox on free ports, and visitors of its page."""
+"""A real Chromium, a sandbox and consoles on free ports, and visitors of their pages."""
 
 from __future__ import annotations
 
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from browser.guest import Guest
 from browser.sender import Sender
 from browser.visitor import Visitor
+from fakes.console import PASSWORD, open_console
+from fakes.pipeline import checkout
 from playwright.async_api import async_playwright, expect
+from web.probes import PROBED
 
 from config.settings import Settings
 from worker.sandbox.options import Options
@@ -87,3 +92,36 @@ async def visit(browser, box):
         await context.close()
     assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
     assert [request for visitor in visitors for request in visitor.strangers()] == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def consoles():
+    """Start consoles, where `admin` can log in unless the test says otherwise; each ends after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(apps=None, **options):
+            options = {"areas": PROBED, "web_password": PASSWORD, **options}
+            return await stack.enter_async_context(open_console([checkout()] if apps is None else apps, **options))
+
+        yield start
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def invite(browser):
+    """Open a console's page, logged in where a name is given; afterwards nobody may have complained of anything."""
+    guests, contexts = [], []
+
+    async def arrive(fake, path="/apps", *, name=None, **options):
+        settings = {"viewport": DESK, "locale": "en-GB", "timezone_id": "UTC", "color_scheme": "light", **options}
+        contexts.append(await browser.new_context(**settings))
+        guests.append(await Guest.arrive(contexts[-1], fake.url, path.removeprefix("/")))
+        if name:
+            await guests[-1].log_in(name, PASSWORD)
+            await expect(guests[-1].page.get_by_role("button", name="Log out")).to_be_visible()
+        return guests[-1]
+
+    yield arrive
+    for context in contexts:
+        await context.close()
+    assert [complaint for guest in guests for complaint in guest.complaints] == []
+    assert [request for guest in guests for request in guest.strangers()] == []

@@ -63,7 +63,7 @@ def test_a_module_imports_only_what_lies_before_it(path):
 
 
 def test_only_the_transports_send():
-    """The client libraries are imported by the transports alone, and by the sandbox and the console for their server side."""
+    """The client libraries are imported by the transports alone; sandbox and console have aiohttp's server."""
     clients = {"aiohttp", "aiosmtplib"}
     using = set()
     for path in FILES:
