@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def test_a_demo_that_is_told_to_stop_while_it_starts_leaves_nothing_behind(start
 
 def test_up_runs_redis_workers_and_flower_and_brings_back_what_dies(start, env, tmp_path):
     """`bellhop up` is a whole deployment: a worker that is killed comes back, and SIGTERM ends everything."""
-    up = start("up", "--processes", "2", "--flower-port", str(free_port()))
+    port = free_port()
+    up = start("up", "--processes", "2", "--flower-port", str(free_port()), "--web-port", str(port))
     until(lambda: find_running(tmp_path / "state"), 30, "the embedded Redis is found")
 
     def workers():
@@ -81,9 +83,18 @@ def test_up_runs_redis_workers_and_flower_and_brings_back_what_dies(start, env, 
     os.kill(victim, signal.SIGKILL)
     up.wait_for("starting it again", 30)
     until(lambda: len(workers() - before) == 1, 60, "another worker reads the stream")
+    until(lambda: _answers(port), 30, "the console answers")
     children = descendants(up.pid)
     assert up.terminate(60) == 0
     until(lambda: not any(map(lives, children)), 10, "its children are gone")
+
+
+def _answers(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            return answer.read() == b"ok\n"
+    except OSError:
+        return False
 
 
 def test_a_worker_without_redis_says_so_in_one_sentence(start):

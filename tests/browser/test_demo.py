@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from browser.guest import Guest
 from browser.visitor import TABS
 from fakes.processes import Process, descendants, lives, until
 from playwright.async_api import expect
@@ -33,7 +34,7 @@ def demo(browser, tmp_path):
 
 
 async def test_the_demo_shows_what_arrived_and_ends(demo, visit):
-    """36 of 36 arrive and the page shows them; Ctrl-C ends it with 0, soon, and with all that it started."""
+    """36 of 36 arrive, the page shows them and the console their app; Ctrl-C ends all of it soon, with 0."""
     await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it.", UP_S)
     said = demo.output()
     assert "36 of 36 deliveries arrived." in said
@@ -47,6 +48,11 @@ async def test_the_demo_shows_what_arrived_and_ends(demo, visit):
     await expect((await visitor.choose("PagerDuty")).get_by_text("RESOLVED")).to_have_count(3)
     await expect((await visitor.choose("Nagios")).get_by_text("OK", exact=True)).to_have_count(3)
     await visitor.page.close()
+    console = re.search(r"the console +(http://\S+)/\n", said)[1]
+    guest = await Guest.arrive(visitor.page.context, console)
+    await expect(guest.page.get_by_role("rowheader")).to_have_text(["shop"])
+    await guest.page.close()
+    assert guest.complaints == guest.strangers() == []
 
     started = descendants(demo.pid)
     assert len(started) >= 3, "Redis, a worker and Flower"

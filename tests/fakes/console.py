@@ -115,7 +115,7 @@ class Fake:
 
     async def audited(self) -> list[tuple[str, str, str]]:
         """Who did what to what, newest first."""
-        return [(entry.who, entry.what, entry.subject) for entry in await self.console.audit.entries()]
+        return [(entry.who, entry.what, entry.subject) for entry in (await self.console.audit.entries()).entries]
 
 
 @asynccontextmanager

@@ -82,7 +82,7 @@ async def test_a_token_may_do_what_its_role_says_without_csrf(two):
     assert (await visitor.ask("POST", "/api/probe/checkout/edit", headers=bearer)).status == 200
     assert (await visitor.ask("POST", "/api/probe/checkout/administer", headers=bearer)).status == 403
     assert (await visitor.ask("DELETE", "/api/probe/search/edit", headers=bearer)).status == 404
-    entries = await two.console.audit.entries()
+    entries = (await two.console.audit.entries()).entries
     assert [(entry.who, entry.kind, entry.what) for entry in entries] == [("terraform", "token", "probe.edit")]
 
 

@@ -111,7 +111,7 @@ async def test_the_audit_log_is_made_of_lines(fake):
     """No entry has a line end or a control character in it, nor more than it should."""
     who = User("bob\nadmin", address="192.0.2.1\r\nx")
     await fake.console.audit.record(who, "a.b", app="c\x1b[2J", subject="x" * 5000, detail="\u2028d")
-    (entry,) = [each for each in await fake.console.audit.entries() if each.what == "a.b"]
+    (entry,) = [each for each in (await fake.console.audit.entries()).entries if each.what == "a.b"]
     assert (entry.who, entry.address, entry.app, entry.detail) == ("bob admin", "192.0.2.1 x", "c [2J", " d")
     assert len(entry.subject) == 500
 

@@ -22,7 +22,7 @@ def audit(
 
     async def work() -> list[Entry]:
         async with opened_access() as access:
-            return await access.log.entries(lambda entry: _fits(entry, app_name, who), limit=limit)
+            return (await access.log.entries(lambda entry: _fits(entry, app_name, who), limit=limit)).entries
 
     entries = run(work)
     if as_json:

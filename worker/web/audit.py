@@ -37,6 +37,17 @@ class Entry:
         return asdict(self)
 
 
+Fits = Callable[[Entry], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Entries, newest first, and from where to look on for older ones; empty where there are none."""
+
+    entries: list[Entry]
+    older: str
+
+
 class Audit:
     """Writes and reads it."""
 
@@ -52,20 +63,22 @@ class Audit:
         fields = {name: _line(value) for name, value in told.items() if value}
         await self._redis.xadd(self._key, fields, maxlen=self._kept, approximate=True)
 
-    async def entries(
-        self, fits: Callable[[Entry], bool] = lambda _: True, *, limit: int = 100, before: str = ""
-    ) -> list[Entry]:
+    async def entries(self, fits: Fits = lambda _: True, *, limit: int = 100, before: str = "") -> Found:
         """Up to `limit` entries that fit, newest first, older than the entry `before`."""
         found: list[Entry] = []
-        end, read = f"({before}" if before else "+", 0
-        while len(found) < limit and read < READ_AT_MOST:
-            page = await self._redis.xrevrange(self._key, end, "-", count=PAGE)
-            found += [entry for entry in map(_entry, page) if fits(entry)]
+        end, read = before, 0
+        while read < READ_AT_MOST:
+            page = await self._redis.xrevrange(self._key, f"({end}" if end else "+", "-", count=PAGE)
+            for entry in map(_entry, page):
+                end = entry.id
+                if fits(entry):
+                    found.append(entry)
+                if len(found) == limit:
+                    return Found(found, end)
             read += len(page)
             if len(page) < PAGE:
-                break
-            end = f"({page[-1][0].decode()}"
-        return found[:limit]
+                return Found(found, "")
+        return Found(found, end)
 
 
 def _entry(stored: tuple[bytes, dict[bytes, bytes]]) -> Entry:

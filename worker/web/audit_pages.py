@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
 
 from worker.web.access import allowed
-from worker.web.audit import Entry
+from worker.web.audit import Entry, Fits
 from worker.web.console import Console
 from worker.web.render import page
 from worker.web.roles import Role, User
@@ -30,9 +29,8 @@ class AuditPages:
         asked = {name: request.query.get(name, "")[:64] for name in ("who", "what", "app")}
         before = request.query.get("before", "")
         start = before if _PLACE.fullmatch(before) else ""
-        entries = await self._audit.entries(_fitting(who, asked), limit=SHOWN + 1, before=start)
-        more = entries[SHOWN - 1].id if len(entries) > SHOWN else ""
-        return page(request, "audit.html", entries=entries[:SHOWN], asked=asked, older=more, start=start)
+        found = await self._audit.entries(_fitting(who, asked), limit=SHOWN, before=start)
+        return page(request, "audit.html", entries=found.entries, asked=asked, older=found.older, start=start)
 
 
 def may_read(who: User, entry: Entry) -> bool:
@@ -40,7 +38,7 @@ def may_read(who: User, entry: Entry) -> bool:
     return who.may(None, Role.ADMIN) or (entry.app != "" and who.may(entry.app, Role.EDITOR))
 
 
-def _fitting(who: User, asked: dict[str, str]) -> Callable[[Entry], bool]:
+def _fitting(who: User, asked: dict[str, str]) -> Fits:
     def fits(entry: Entry) -> bool:
         told = {"who": entry.who, "what": entry.what, "app": entry.app}
         return may_read(who, entry) and all(wanted.lower() in told[name].lower() for name, wanted in asked.items())

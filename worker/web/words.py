@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+NONE = "\N{EN DASH}"
 SECOND_MS, MINUTE_MS = 1000, 60_000
 
 
 def when(epoch_s: float | None) -> Markup:
     """A time to the second, UTC; an en dash for none."""
     if epoch_s is None:
-        return Markup("–")  # noqa: RUF001, the dash of tables
+        return escape(NONE)
     at = _utc(epoch_s)
     return Markup('<time datetime="{}">{}</time>').format(
         at.isoformat(timespec="milliseconds"), f"{at:%Y-%m-%d %H:%M:%S}"
@@ -37,7 +38,7 @@ def number(value: float) -> str:
 def ms(value: float | None) -> str:
     """A duration in milliseconds as `12 ms`, `1.2 s` or `3 min`; an en dash for none."""
     if value is None:
-        return "–"  # noqa: RUF001, the dash of tables
+        return NONE
     if value < SECOND_MS:
         return f"{value:.0f} ms"
     return f"{value / SECOND_MS:.1f} s" if value < MINUTE_MS else f"{value / MINUTE_MS:.0f} min"
