@@ -10,10 +10,8 @@ import os
 import re
 from enum import StrEnum
 from functools import cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -26,12 +24,11 @@ from pydantic_settings import (
 )
 
 from config.proxy import proxy_address
+from config.web_types import Networks, Site
 from worker.allow_list import Allowed, parsed
 from worker.errors import InvalidSettings
 
 PREFIX = "BELLHOP_"
-
-Network = IPv4Network | IPv6Network
 
 
 class ResultsDetail(StrEnum):
@@ -144,12 +141,12 @@ class Settings(BaseSettings):
         description="The password of the console's user `admin`. Unset, on the loopback and without other users: "
         "whoever is on this machine may do everything.",
     )
-    web_public_url: str | None = Field(
+    web_public_url: Site | None = Field(
         default=None,
         description="Where people reach the console, such as `https://alerts.example.com`: for the links in "
         "notifications, and the only name besides addresses that it answers to.",
     )
-    web_trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+    web_trusted_proxies: Networks = Field(
         default=(),
         description="CIDRs, separated by commas, of the reverse proxies whose `X-Forwarded-For` the console believes.",
     )
@@ -171,18 +168,6 @@ class Settings(BaseSettings):
         return tuple(
             part if isinstance(part, Allowed) else parsed(str(part).strip()) for part in parts if str(part).strip()
         )
-
-    @field_validator("web_trusted_proxies", mode="before")
-    @classmethod
-    def _networks(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return tuple(_network(part.strip()) for part in value.split(",") if part.strip())
-
-    @field_validator("web_public_url")
-    @classmethod
-    def _origin(cls, value: str | None) -> str | None:
-        return None if value is None else _origin(value)
 
     @field_validator("master_keys", mode="before")
     @classmethod
@@ -246,25 +231,6 @@ def _content(name: str, path: str) -> str:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         # Without quoting it: it may be the secret, for which the name is mistaken.
         raise InvalidSettings([f"{PREFIX}{name.upper()}_FILE: cannot read that file: {reason}"]) from None
-
-
-def _network(text: str) -> Network:
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        raise ValueError(f"{text!r} is not an address range; write 10.1.0.0/16 or 192.0.2.7/32") from None
-
-
-def _origin(text: str) -> str:
-    """`scheme://host[:port]`, without the slash at its end."""
-    try:
-        parts = urlsplit(text)
-        known = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1) > 0
-    except ValueError:
-        known = False
-    if not known or parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError(f"{text!r} is not a site; write https://alerts.example.com, without a path")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 @cache

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp.test_utils import TestServer
 from fakeredis import FakeAsyncRedis, FakeServer
+from fakes.master_keys import KEYS
 from redis.asyncio import Redis
 
 from config.settings import Settings
@@ -130,7 +131,7 @@ async def open_console(
         parts = {name: options.pop(name) for name in list(options) if name not in Settings.model_fields}
         settings = Settings(_env_file=None, **options)
         passwords = Passwords(CHEAP)
-        console = assemble(settings, redis, Place(host, settings.web_public_url), passwords)
+        console = assemble(settings, redis, Place(host, settings.web_public_url), KEYS, passwords)
         console = replace(console, **parts)
         await console.destinations.save(apps)
         await open_entrance(console.place, settings.web_password, console.users, console.tokens)

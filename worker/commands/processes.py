@@ -56,7 +56,7 @@ def worker(
         fail(problem, Exit.UNAVAILABLE)
     except BellhopError as problem:
         fail(problem, Exit.USAGE)
-    _refuse_other_keys(url)
+    _refuse_early(url, console=False)
     if processes == 1:
         command = worker_command(BELLHOP_REDIS_URL=url)
         os.execve(command.argv[0], list(command.argv), {**os.environ, **command.env})  # noqa: S606 - our own script

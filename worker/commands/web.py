@@ -26,6 +26,7 @@ from config.logging import configure
 from config.settings import Settings, settings
 from worker.commands.output import Exit, connected, fail, print_line, warn
 from worker.errors import BellhopError, InvalidSettings, Unavailable
+from worker.unlocking import opened_keys
 from worker.web.console import assemble
 from worker.web.entrance import open_entrance
 from worker.web.hosts import Place
@@ -55,7 +56,8 @@ async def _serve(config: Settings, host: str, port: int, *, as_json: bool) -> No
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with connected() as redis:
-        console = assemble(config, redis, Place(host, config.web_public_url))
+        keys = await opened_keys(config, redis)
+        console = assemble(config, redis, Place(host, config.web_public_url), keys)
         open_to_all = await open_entrance(console.place, config.web_password, console.users, console.tokens)
         server = Server(console, port)
         await server.start()

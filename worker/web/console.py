@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
 
 from config.settings import Settings
+from worker.keys import MasterKeys
 from worker.stores.destinations import Destinations, RedisDestinations
+from worker.stores.key_register import KeyRegister
 from worker.stores.records import Records
 from worker.transports import Carrier
+from worker.wakeups import keep_telling
 from worker.web.audit import Audit
 from worker.web.hosts import Place
 from worker.web.passwords import Passwords
@@ -52,15 +58,21 @@ class Console:
         return self.settings.prefix
 
 
-def assemble(settings: Settings, redis: Redis, place: Place, passwords: Passwords | None = None) -> Console:
+def assemble(
+    settings: Settings, redis: Redis, place: Place, keys: MasterKeys, passwords: Passwords | None = None
+) -> Console:
     """Put the parts together; called on the event loop."""
     prefix, hashing = settings.prefix, passwords or Passwords()
     users = Users(redis, prefix, hashing)
+    # Whoever changes the master keys has to know that this process reads and writes with these.
+    telling = partial(
+        keep_telling, KeyRegister(redis, prefix), f"console-{socket.gethostname()}-{os.getpid()}", keys.ids
+    )
     return Console(
         settings=settings,
         place=place,
         redis=redis,
-        destinations=RedisDestinations(redis, prefix),
+        destinations=RedisDestinations(redis, prefix, keys),
         records=Records(redis, prefix),
         carrier=Carrier(settings),
         passwords=hashing,
@@ -69,4 +81,5 @@ def assemble(settings: Settings, redis: Redis, place: Place, passwords: Password
         sessions=Sessions(redis, prefix, users, settings.web_session_hours),
         tries=Tries(redis, prefix),
         audit=Audit(redis, prefix, kept=settings.web_audit_kept),
+        background=(telling,),
     )
