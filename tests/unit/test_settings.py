@@ -188,3 +188,37 @@ def test_the_proxy_may_be_named_by_a_file(monkeypatch, tmp_path):
     settings = read_settings()
     assert proxy_address(settings.http_proxy).port == 3128
     assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "site"),
+    [
+        ("https://alerts.example.com", "https://alerts.example.com"),
+        ("https://Alerts.Example.com:8443/", "https://alerts.example.com:8443"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_the_consoles_public_address_is_a_site(monkeypatch, text, site):
+    """Scheme, name and port, in one spelling."""
+    monkeypatch.setenv("BELLHOP_WEB_PUBLIC_URL", text)
+    assert read_settings().web_public_url == site
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["alerts.example.com", "ftp://x", "https://x/path", "https://x?y", "https://u:p@x", "https://", "https://x:y"],
+)
+def test_what_is_no_site_is_told(monkeypatch, text):
+    """With the variable's name and an example."""
+    monkeypatch.setenv("BELLHOP_WEB_PUBLIC_URL", text)
+    with pytest.raises(InvalidSettings, match=r"BELLHOP_WEB_PUBLIC_URL: .*https://alerts\.example\.com"):
+        read_settings()
+
+
+def test_trusted_proxies_are_address_ranges(monkeypatch):
+    """Separated by commas; what is none is named."""
+    monkeypatch.setenv("BELLHOP_WEB_TRUSTED_PROXIES", "10.1.0.0/16, 2001:db8::1")
+    assert read_settings().web_trusted_proxies == (ip_network("10.1.0.0/16"), ip_network("2001:db8::1"))
+    monkeypatch.setenv("BELLHOP_WEB_TRUSTED_PROXIES", "proxy.example")
+    with pytest.raises(InvalidSettings, match=r"BELLHOP_WEB_TRUSTED_PROXIES: .*not an address range"):
+        read_settings()

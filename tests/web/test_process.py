@@ -117,6 +117,15 @@ def test_with_somebody_to_log_in_as_it_listens_to_others(start, tmp_path, way):
         assert answer.url == f"{url}/login?next=/apps"
 
 
+def test_it_warns_of_what_is_unwise(start):
+    """Passwords in the clear and short ones are told at the start; it starts all the same."""
+    web = start("web", "--host", "0.0.0.0", "--port", "0", BELLHOP_WEB_PASSWORD="short")
+    address(web)
+    web.wait_for("at least 10 characters", 10)
+    assert "travel in the clear" in web.output()
+    assert "BELLHOP_WEB_PASSWORD: A password has" in web.output()
+
+
 def test_up_refuses_before_it_starts_anything(start):
     """`bellhop up` says the same, once, instead of starting a console that ends again and again."""
     up = start("up", "--flower-port", "0", "--web-port", str(free_port()), BELLHOP_WEB_HOST="0.0.0.0")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Annotated
 
@@ -30,6 +31,7 @@ from worker.unlocking import opened_keys
 from worker.web.console import assemble
 from worker.web.entrance import open_entrance
 from worker.web.hosts import Place
+from worker.web.passwords import too_weak
 from worker.web.server import Server
 
 
@@ -62,17 +64,26 @@ async def _serve(config: Settings, host: str, port: int, *, as_json: bool) -> No
         server = Server(console, port)
         await server.start()
         try:
-            _announce(server.url, open_to_all=open_to_all, as_json=as_json)
+            _announce(server.url, _warnings(config, console.place, open_to_all=open_to_all), as_json=as_json)
             await stop.wait()
         finally:
             with suppress(RedisError, OSError):
                 await server.stop()
 
 
-def _announce(url: str, *, open_to_all: bool, as_json: bool) -> None:
+def _announce(url: str, warnings: Iterable[str], *, as_json: bool) -> None:
     if as_json:
         print(orjson.dumps({"url": url}).decode(), flush=True)  # noqa: T201 - a script reads this line
         return
     print_line(f"console  {url}/")
+    for warning in warnings:
+        warn(warning)
+
+
+def _warnings(config: Settings, place: Place, *, open_to_all: bool) -> Iterator[str]:
     if open_to_all:
-        warn("whoever is on this machine may do everything there; set BELLHOP_WEB_PASSWORD to be asked for it")
+        yield "whoever is on this machine may do everything there; set BELLHOP_WEB_PASSWORD to be asked for it"
+    if place.exposed and not place.secure:
+        yield "passwords travel in the clear: put TLS in front, and its address into BELLHOP_WEB_PUBLIC_URL=https://…"
+    if config.web_password is not None and (problem := too_weak(config.web_password.get_secret_value())):
+        yield f"BELLHOP_WEB_PASSWORD: {problem}"

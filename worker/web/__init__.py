@@ -16,7 +16,7 @@ How to add an area (`things_pages.py`), in the order in which a reader meets it:
             who = await allowed(request, app, Role.EDITOR)
             form = await posted(request)                      # the form's fields; CSRF was checked before
             await self._console.audit.record(who, "thing.saved", app=app, subject=form["name"])
-            return moved(request, f"/apps/{app}/things", say="The thing was saved")
+            return moved(request, path_of("apps", app, "things"), say="The thing was saved")
 
     def routes(console: Console) -> list[web.RouteDef]:
         pages = ThingsPages(console)
@@ -31,9 +31,10 @@ and for more the role over all apps (`*`). A list over many apps takes `who.visi
 
 **Pages** (`render.py`). `page(request, "name.html", status=200, **values)` renders a template that begins with
 ``{% extends "layout.html" %}`` and fills the blocks `title`, `main` and where it needs it `head`. Every template has
-`who`, `csrf`, `now`, `path`, `may(app, "editor")`, `static(name)` and the filters `when`, `ago`, `number` and `ms`
-(`words.py`). Everything is escaped, and nothing is ever marked safe. `components.html` has the macros that pages are
-made of: heading, badge, notice, empty, form, field, area, select, check, tabs, filters, narrow, pick, table, pages.
+`who`, `csrf`, `now`, `path`, `may(app, "editor")`, `static(name)`, `path_of("events", app, id)`, and the filters
+`when`, `ago`, `number` and `ms` (`words.py`). Everything is escaped, and nothing is ever marked safe.
+`components.html` has the macros that pages are made of: heading, badge, notice, empty, form, field, area, select,
+check, tabs, filters, narrow, pick, table, pages; a page imports those that it uses by name.
 `styleguide.html` shows each of them; the tests serve it. The policy forbids inline scripts, inline styles and other
 hosts: a script is a module under `static/`, named in the block `head`; a style is a class.
 
@@ -51,4 +52,5 @@ traceback under the same reference.
 **In the background**: what an area needs to run all the time is a coroutine function in `Console.background`.
 
 **Tests** use `tests/fakes/console.py`: a console on fakeredis, and visitors who log in and send forms as browsers do.
+`tests/web/test_every_route.py` asks for every route there is: as a stranger, for another's app, and as a viewer.
 """

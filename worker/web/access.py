@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final, NoReturn
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -76,22 +76,6 @@ def cookie_name(console: Console) -> str:
 def is_api(request: web.BaseRequest) -> bool:
     """Whether the answer is JSON, errors included."""
     return request.path.startswith("/api/")
-
-
-def own_path(text: str) -> str:
-    """`text` where it is a path of this console, and else the first page: never another site (open redirects).
-
-    Browsers take a backslash for a slash and skip tabs and line ends, so neither may be in it.
-    https://url.spec.whatwg.org/#url-parsing
-    """
-    plain = text.isprintable() and text.isascii() and "\\" not in text and " " not in text
-    if not plain or not text.startswith("/") or text.startswith("//"):
-        return "/apps"
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return "/apps"
-    return text if not parts.scheme and not parts.netloc else "/apps"
 
 
 def _bearer(request: web.Request) -> str | None:

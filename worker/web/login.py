@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
-from worker.web.access import SESSION, WHO, address_of, allowed, cookie_name, own_path
+from worker.web.access import SESSION, WHO, address_of, allowed, cookie_name
 from worker.web.bodies import posted
 from worker.web.console import Console
 from worker.web.passwords import MOST, too_weak
+from worker.web.paths import own_path
 from worker.web.render import moved, page, set_session
 from worker.web.roles import Kind, Role, User
 from worker.web.users import Account

@@ -17,6 +17,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, S
 from worker.web import words
 from worker.web.access import CONSOLE, SESSION, WHO, cookie_name
 from worker.web.csrf import csrf_token
+from worker.web.paths import path_of
 from worker.web.roles import Role
 from worker.web.sessions import Session
 from worker.web.static_files import StaticFiles
@@ -52,7 +53,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters |= {"when": words.when, "ago": words.ago, "number": words.number, "ms": words.ms}
-        self._environment.globals |= {"static": self.static.address, "Role": Role}
+        self._environment.globals |= {"static": self.static.address, "path_of": path_of}
 
     def text(self, name: str, values: dict[str, Any]) -> str:
         """The template with these values."""
@@ -75,7 +76,7 @@ def page(request: web.Request, name: str, /, *, status: int = 200, **values: Any
 
 
 def moved(request: web.Request, path: str, *, say: str = "", kind: str = "good") -> web.Response:
-    """Send the browser on to a path of ours, whose page says `say` on top; `kind` is good, warn or bad."""
+    """Send the browser on to a path of ours (`path_of`), whose page says `say` on top; `kind` is good, warn or bad."""
     response = web.Response(status=303, headers={"Location": path})
     session = request.get(SESSION)
     if say and session is not None:
