@@ -81,9 +81,14 @@ def untried_json(
     return _ENCODER.encode(record), _ENCODER.encode(_result_of(delivery, record, 0))
 
 
+def load_record(raw: bytes) -> Record:
+    """A record as it is kept; ValueError where this version cannot read it."""
+    return _DECODER.decode(raw)
+
+
 def read_record(raw: bytes, channel: str) -> dict[str, Any]:
     """A record with everything spelled out, as people and scripts read it."""
-    record = _DECODER.decode(raw)
+    record = load_record(raw)
     return {
         "channel": channel,
         "outcome": record.outcome,

@@ -106,7 +106,7 @@ class Records:
         names = [name.decode() for name in latest]
         keys = [f"event:{name}" for name in names]
         for name, raw in zip(names, await self._stored(names), strict=True):
-            keys += [_record_key("", name, destination)[1:] for destination, _ in (_kept(raw).to if raw else ())]
+            keys += [record_key("", name, destination)[1:] for destination, _ in (kept_of(raw).to if raw else ())]
         pipe = self._redis.pipeline(transaction=False)
         for key in (*KEPT, *keys):
             pipe.memory_usage(f"{self._prefix}:{key}")
@@ -127,15 +127,15 @@ class Records:
 
     async def _load(self, names: Sequence[bytes]) -> list[EventRecord]:
         texts = [name.decode() for name in names]
-        found = [(name, _kept(raw)) for name, raw in zip(texts, await self._stored(texts), strict=True) if raw]
-        keys = [_record_key(self._prefix, name, destination) for name, kept in found for destination, _ in kept.to]
+        found = [(name, kept_of(raw)) for name, raw in zip(texts, await self._stored(texts), strict=True) if raw]
+        keys = [record_key(self._prefix, name, destination) for name, kept in found for destination, _ in kept.to]
         records: Any = await self._redis.mget(keys) if keys else ()
         told = iter(records)
         return [_record(kept, [next(told) for _ in kept.to]) for _, kept in found]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
     """An event as the ledger keeps it: when it came (epoch seconds), and (destination, channel) of whom it went to."""
 
     event: Event
@@ -143,20 +143,27 @@ class _Kept:
     to: tuple[tuple[str, str], ...]
 
 
-def _kept(raw: bytes) -> _Kept:
-    """Apart again what worker/stores/scripts/dispatch.lua put together."""
+def kept_of(raw: bytes) -> Kept:
+    """Apart again what worker/stores/scripts/dispatch.lua put together; ValueError where it is no such thing."""
     head, _, event = raw.partition(b"\n")
+    at, to = head_of(head)
+    return Kept(load_event(event), at, to)
+
+
+def head_of(head: bytes) -> tuple[float, tuple[tuple[str, str], ...]]:
+    """When an event came, and (destination, channel) of whom it went to, from the first line of what is kept of it."""
     _, at, _, to = head.decode().split("\t")
-    pairs = (pair.removeprefix("-").split("=", 1) for pair in to.split())
-    return _Kept(load_event(event), float(at) / 1000, tuple((name, channel) for name, channel in pairs))
+    pairs = (pair.removeprefix("-").partition("=") for pair in to.split())
+    return float(at) / 1000, tuple((name, channel) for name, _, channel in pairs)
 
 
-def _record_key(prefix: str, name: str, destination: str) -> str:
+def record_key(prefix: str, name: str, destination: str) -> str:
+    """Where the record of a delivery stands; `name` is `<app>/<event id>`."""
     app, _, event_id = name.partition("/")
     return f"{prefix}:record:{app}/{destination}/{event_id}"
 
 
-def _record(kept: _Kept, told: Sequence[bytes | None]) -> EventRecord:
+def _record(kept: Kept, told: Sequence[bytes | None]) -> EventRecord:
     deliveries = tuple(
         _delivery(kept.event, name, channel, read_record(record, channel) if record else None)
         for (name, channel), record in zip(kept.to, told, strict=True)

@@ -1,0 +1,78 @@
+"""An app's metrics on the time axis: points, and what was alerted and told when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from worker.web.history_database import Database
+from worker.web.history_rows import Marker, Metric
+from worker.web.history_values import KINDS, NAME_CHARS, TIE_BITS, milliseconds, seconds, text
+
+MOST_METRICS, MOST_MARKED = 50, 200
+Points = Sequence[tuple[float, float]]
+
+METRICS: Final = """
+SELECT no, name, unit, aggregation, comparator, window_s FROM metrics
+WHERE app = ? AND newest >= ? AND (? = '' OR name = ?) ORDER BY newest DESC LIMIT ?"""
+POINTS: Final = "SELECT at / 1000.0, value FROM points WHERE metric = ? AND at >= ? AND at < ? ORDER BY at"
+ALERTS: Final = """
+SELECT key, arrival, kind, id, title, value, threshold FROM events
+WHERE metric = ? AND key >= ? AND key < ? ORDER BY key DESC LIMIT ?"""
+TOLD: Final = """
+SELECT finished_at, destination, channel FROM deliveries JOIN places ON no = place
+WHERE arrival = ? AND finished_at IS NOT NULL AND fate IN (SELECT no FROM fates WHERE state = 'delivered')"""
+
+
+def series(
+    database: Database, app: str, since: float, until: float, *, name: str = "", most_points: int = 2000
+) -> list[Metric]:
+    """The app's metrics of which there is anything in the span, the one that was alerted last first."""
+    numbers, name = database.apps([app]) or [], text(name, NAME_CHARS)
+    low, high = milliseconds(since), milliseconds(until)
+    rows = [row for no in numbers for row in database.rows(METRICS, no, low << TIE_BITS, name, name, MOST_METRICS)]
+    metrics = (_metric(database, row, low, high, most_points) for row in rows)
+    return [metric for metric in metrics if metric.points or metric.markers]
+
+
+def thin(points: Points, most: int) -> Points:
+    """About `most` points that have the same outline: the lowest and the highest of each stretch, in their order."""
+    if len(points) <= most:
+        return points
+    stretch = -(-len(points) * 2 // most)
+    kept: list[tuple[float, float]] = []
+    for start in range(0, len(points), stretch):
+        part = points[start : start + stretch]
+        kept += sorted({min(part, key=_value), max(part, key=_value)})
+    return kept
+
+
+def _value(point: tuple[float, float]) -> float:
+    return point[1]
+
+
+def _metric(database: Database, row: tuple[Any, ...], low: int, high: int, most_points: int) -> Metric:
+    no, name, unit, aggregation, comparator, window_s = row
+    points = database.rows(POINTS, no, low, high)
+    alerts = database.rows(ALERTS, no, low << TIE_BITS, high << TIE_BITS, MOST_MARKED + 1)
+    markers = (marker for alert in alerts[:MOST_MARKED] for marker in _markers(database, alert))
+    return Metric(
+        name=name,
+        unit=unit,
+        aggregation=aggregation,
+        comparator=comparator,
+        window_s=window_s,
+        thresholds=tuple(sorted({alert[-1] for alert in alerts if alert[-1] is not None})),
+        points=tuple(thin(points, max(2, most_points))),
+        markers=tuple(sorted((each for each in markers if low <= each.at * 1000 < high), key=lambda each: each.at)),
+        thinned=len(points) > max(2, most_points),
+        more_markers=len(alerts) > MOST_MARKED,
+    )
+
+
+def _markers(database: Database, alert: tuple[Any, ...]) -> Iterator[Marker]:
+    key, arrival, kind, event_id, title, value, _ = alert
+    severity, status = KINDS[kind]
+    yield Marker(seconds(key), status, event_id, title, severity, value)
+    for at, destination, channel in database.rows(TOLD, arrival):
+        yield Marker(at, "told", event_id, title, severity, value, destination, channel)
