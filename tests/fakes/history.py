@@ -12,6 +12,7 @@ from worker.stores.ledger import Ledger, line_of
 from worker.stores.ledger_values import LedgerLimits, Owing, Settlement
 from worker.web.history import History
 from worker.web.history_feed import HistoryFeed
+from worker.web.history_rows import DeliveryFilter
 from worker.web.history_values import OWED, Found, Standing
 from worker.web.history_writing import write_event
 
@@ -116,8 +117,6 @@ class Fed:
 
     def states(self):
         """Where each delivery stands, by event id and destination."""
-        from worker.web.history_rows import DeliveryFilter
-
         rows = self.history.deliveries(DeliveryFilter(), limit=1000)
         return {(each.event_id, each.destination): each.state for each in rows}
 

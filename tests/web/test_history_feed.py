@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import orjson
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 from fakes.history import Fed, event_of
 
+from worker.cancelling import ended
 from worker.events import dump_event
 from worker.models import DeliveryId
 from worker.stores.connection import async_redis
@@ -306,7 +306,7 @@ async def test_a_redis_that_is_away_is_waited_for(fed):
     await one.dispatch("e2")
     await until(lambda: sorted(one.ids()) == ["e1", "e2"])
     await until(lambda: one.history.feeding.away_since is None)
-    await cancelled(task)
+    await ended([task])
 
 
 async def test_a_defect_is_not_the_end(fed):
@@ -318,7 +318,7 @@ async def test_a_defect_is_not_the_end(fed):
     await one.redis.delete("t:recent")
     await one.dispatch("e1")
     await until(lambda: one.ids() == ["e1"])
-    await cancelled(task)
+    await ended([task])
 
 
 async def test_hostile_events_are_held(fed):
@@ -380,10 +380,3 @@ async def until(is_so):
     async with asyncio.timeout(20):
         while not is_so():
             await asyncio.sleep(0.005)
-
-
-async def cancelled(task):
-    """End a task."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from worker.web.history_database import Database
 from worker.web.history_rows import DeliveryFilter, DeliveryRow, only
-from worker.web.history_values import KINDS, NAME_CHARS, TIE_BITS, milliseconds, seconds, text
+from worker.web.history_values import KINDS, NAME_CHARS, first_key, seconds, text
 
 MOST_DESTINATIONS: Final = 2**31
 MOST_STREAMS: Final = 64
@@ -44,8 +44,8 @@ def find(
 ) -> list[DeliveryRow]:
     """The deliveries that pass, those of the latest event first."""
     places, fates = _places(database, wanted), _fates(database, wanted)
-    high = (milliseconds(wanted.until) << TIE_BITS, 0)
-    span = (milliseconds(wanted.since) << TIE_BITS, *max((0, 0), min(high, _within(before or high))))
+    high = (first_key(wanted.until), 0)
+    span = (first_key(wanted.since), *max((0, 0), min(high, _within(before or high))))
     if places == [] or fates == []:
         return []
     values = (*span, places is None, fates is None, limit)

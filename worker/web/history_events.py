@@ -12,7 +12,7 @@ import orjson
 from worker.web.history_database import Database
 from worker.web.history_rows import EventRow
 from worker.web.history_search import match_of, patterns_of
-from worker.web.history_values import KINDS, TIE_BITS, milliseconds, seconds
+from worker.web.history_values import KINDS, first_key, seconds
 
 FEW_APPS: Final = 32
 """So many are asked one by one, each by its own index; more are looked for among all."""
@@ -69,7 +69,7 @@ def event_filter(
 ) -> EventFilter:
     """A filter from what people say; `since` is within the span and `until` is not, both in epoch seconds."""
     kinds = [kind for kind, of in enumerate(KINDS) if severity in {"", of[0]} and status in {"", of[1]}]
-    low, high = milliseconds(since) << TIE_BITS, milliseconds(until) << TIE_BITS
+    low, high = first_key(since), first_key(until)
     return EventFilter(database.apps(apps), low, high if before is None else min(high, before), kinds, text.strip())
 
 

@@ -87,7 +87,7 @@ class HistoryFeed:
         self._news.ask((each.app, each.destination, each.event_id) for each in deliveries)
 
     async def _read(self, is_time: Callable[[], bool]) -> None:
-        """Read some of what is missing, and more while there is time; the past is looked for where it is not complete."""
+        """Read some of what is missing, and more while there is time; look for it where the past is not complete."""
         while self._arrivals.reading or not self._arrivals.complete:
             if not self._arrivals.reading:
                 await self._arrivals.sweep()

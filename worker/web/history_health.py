@@ -9,7 +9,7 @@ from typing import Final
 
 from worker.web.history_database import Database
 from worker.web.history_rows import AppCounts, Health
-from worker.web.history_values import NAME_CHARS, TIE_BITS, milliseconds, seconds, text
+from worker.web.history_values import NAME_CHARS, first_key, seconds, text
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 MOST_TIMED: Final = 1000
@@ -61,13 +61,13 @@ def apps(database: Database, visible: Collection[str] | None) -> list[AppCounts]
 def _reasons(database: Database, places: Sequence[int], since: float) -> Mapping[str, int]:
     counted: Counter[str] = Counter()
     for place in places:
-        counted.update(dict(database.rows(REASONS, place, milliseconds(since) << TIE_BITS)))
+        counted.update(dict(database.rows(REASONS, place, first_key(since))))
     return dict(counted)
 
 
 def _p95(database: Database, places: Sequence[int], since: float) -> float | None:
     """The smallest time that 95 of 100 do not exceed."""
-    low = milliseconds(since) << TIE_BITS
+    low = first_key(since)
     rows = [row for place in places for row in database.rows(TIMES, place, low, MOST_TIMED)]
     times = sorted(elapsed for _, elapsed in sorted(rows, reverse=True)[:MOST_TIMED])
     return times[math.ceil(0.95 * len(times)) - 1] if times else None

@@ -12,14 +12,14 @@ from worker.web.history_rows import Slot
 from worker.web.history_values import KINDS, TIE_BITS
 
 MOST_SLOTS: Final = 500
-MINUTE, HOUR, DAY = 60, 3600, 86_400
+MINUTE, HOUR, DAY, YEAR = 60, 3600, 86_400, 365 * 86_400
 WIDTHS_S: Final[tuple[int, ...]] = (
     *(1, 2, 5, 10, 15, 30),
     *(MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE),
     *(HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR),
     *(DAY, 2 * DAY, 7 * DAY, 30 * DAY),
+    *(YEAR, 3 * YEAR, 10 * YEAR, 30 * YEAR, 100 * YEAR, 200 * YEAR),
 )
-YEARS_S: Final = range(365 * DAY, 365 * DAY * 200, 365 * DAY)
 
 OF_APP: Final = "SELECT count(*) FROM events WHERE kind = ? AND key >= ? AND key < ? AND app = ?"
 OF_KIND: Final = "SELECT count(*) FROM events WHERE kind = ? AND key >= ? AND key < ?"
@@ -48,10 +48,8 @@ def histogram(database: Database, wanted: EventFilter, slots: int) -> list[Slot]
 
 def slot_width(since_ms: int, until_ms: int, slots: int) -> int:
     """The shortest round number of seconds of which `slots` cover the span, as it lies; in years if need be."""
-    for width in (*WIDTHS_S, *YEARS_S):
-        if _covering(since_ms, until_ms, width * 1000) <= slots:
-            break
-    return width
+    widths = [width for width in WIDTHS_S if _covering(since_ms, until_ms, width * 1000) <= slots]
+    return next(iter(widths), WIDTHS_S[-1])
 
 
 def _covering(since: int, until: int, width: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from worker.web.history_database import Database
 from worker.web.history_rows import Marker, Metric
-from worker.web.history_values import KINDS, NAME_CHARS, TIE_BITS, milliseconds, seconds, text
+from worker.web.history_values import KINDS, NAME_CHARS, TIE_BITS, first_key, seconds, text
 
 MOST_METRICS, MOST_MARKED = 50, 200
 Points = Sequence[tuple[float, float]]
@@ -29,8 +29,8 @@ def series(
 ) -> list[Metric]:
     """The app's metrics of which there is anything in the span, the one that was alerted last first."""
     numbers, name = database.apps([app]) or [], text(name, NAME_CHARS)
-    low, high = milliseconds(since), milliseconds(until)
-    rows = [row for no in numbers for row in database.rows(METRICS, no, low << TIE_BITS, name, name, MOST_METRICS)]
+    low, high = first_key(since), first_key(until)
+    rows = [row for no in numbers for row in database.rows(METRICS, no, low, name, name, MOST_METRICS)]
     metrics = (_metric(database, row, low, high, most_points) for row in rows)
     return [metric for metric in metrics if metric.points or metric.markers]
 
@@ -53,9 +53,10 @@ def _value(point: tuple[float, float]) -> float:
 
 def _metric(database: Database, row: tuple[Any, ...], low: int, high: int, most_points: int) -> Metric:
     no, name, unit, aggregation, comparator, window_s = row
-    points = database.rows(POINTS, no, low, high)
-    alerts = database.rows(ALERTS, no, low << TIE_BITS, high << TIE_BITS, MOST_MARKED + 1)
-    markers = (marker for alert in alerts[:MOST_MARKED] for marker in _markers(database, alert))
+    points = database.rows(POINTS, no, low >> TIE_BITS, high >> TIE_BITS)
+    alerts = database.rows(ALERTS, no, low, high, MOST_MARKED + 1)
+    marked = (marker for alert in alerts[:MOST_MARKED] for marker in _markers(database, alert))
+    within = (marker for marker in marked if seconds(low) <= marker.at < seconds(high))
     return Metric(
         name=name,
         unit=unit,
@@ -64,7 +65,7 @@ def _metric(database: Database, row: tuple[Any, ...], low: int, high: int, most_
         window_s=window_s,
         thresholds=tuple(sorted({alert[-1] for alert in alerts if alert[-1] is not None})),
         points=tuple(thin(points, max(2, most_points))),
-        markers=tuple(sorted((each for each in markers if low <= each.at * 1000 < high), key=lambda each: each.at)),
+        markers=tuple(sorted(within, key=lambda marker: marker.at)),
         thinned=len(points) > max(2, most_points),
         more_markers=len(alerts) > MOST_MARKED,
     )

@@ -153,6 +153,15 @@ def milliseconds(moment: float) -> int:
     return min(LAST_MS, round(moment * 1000)) if moment < LAST_MS else LAST_MS
 
 
+def first_key(moment: float) -> int:
+    """The first key of a moment in epoch seconds, from which on or before which events are asked for.
+
+    What is as late as can be told is within a span without an end.
+    """
+    ms = milliseconds(moment)
+    return (ms + (ms == LAST_MS)) << TIE_BITS
+
+
 def text(value: str, limit: int) -> str:
     """The beginning of a text, as SQLite and pages can bear it."""
     value = value[:limit]
