@@ -39,6 +39,8 @@ async def attempt(channel: Channel, settings: Any, notice: Notice, carrier: Carr
     try:
         message = channel.compose(notice, settings)
     except ValueError as problem:
+        if notice.picture is not None:  # a picture may be what makes a body too large; the alert goes without it then
+            return await attempt(channel, settings, replace(notice, picture=None), carrier)
         # A template's error quotes what the template made.
         words = excerpt(str(problem).encode("utf-8", "replace"), settings)
         return Attempted(Verdict(Kind.PERMANENT, Reason.BAD_SETTINGS, words), channel.label, None)

@@ -186,6 +186,16 @@ class DeliveryId(NamedTuple):
         return cls(*parts)
 
 
+class Picture(Struct, frozen=True, gc=False):
+    """The metric that triggered an alert, drawn: the PNG itself, its address, or both."""
+
+    alt: str
+    """The same in words."""
+    url: str = ""
+    """Where vendors can fetch it."""
+    png: bytes = b""
+
+
 class Notice(Struct, frozen=True, gc=False):
     """What a channel is asked to say: the event and the facts of this attempt."""
 
@@ -202,6 +212,8 @@ class Notice(Struct, frozen=True, gc=False):
     """`provider_ref` of the message that announced this condition, where the channel asked to keep it."""
     test: bool = False
     """Whether somebody pressed Test."""
+    picture: Picture | None = None
+    """What the channel can show of the event's metric; None where that is nothing, or was not ready in time."""
 
 
 class Verdict(Struct, frozen=True, gc=False):

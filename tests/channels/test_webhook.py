@@ -109,6 +109,7 @@ def test_every_variable_of_sematexts_has_a_value(make_notice, make_event):
         "title": "<Disk <sda> almost full>",
         "url": f"<{URL}>",
         "troubleshootUrl": "<https://monitor.example.com/apps/1?a=1&b=2>",
+        "pictureUrl": "<>",
         "filters": "{host=db-1, env=prod}",
     }
     assert "95 % of /var & rising" in description
@@ -157,7 +158,7 @@ def test_a_form_and_a_query_are_encoded(make_notice, make_event):
 def test_parameters_without_a_list_are_all_that_is_no_secret(make_notice, make_event):
     """A hook with Send as Form and nothing else says something all the same."""
     sent = parse_qs(message_of(make_notice(make_event()), send_as="form").body.decode())
-    assert sent.keys() == {*NAMES, "filters"} - {"applicationToken", "url"}
+    assert sent.keys() == {*NAMES, "filters"} - {"applicationToken", "url", "pictureUrl"}
 
 
 def test_headers_are_added_and_may_say_the_content_type(make_notice, make_event):

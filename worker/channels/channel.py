@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Flag, auto
 from functools import cached_property
 from typing import Any, Self
 
@@ -52,6 +53,7 @@ __all__ = [
     "HttpUrl",
     "Limit",
     "SecretUrl",
+    "Shows",
     "Token",
     "VerifyTls",
     "address_label",
@@ -70,6 +72,8 @@ __all__ = [
     "reference",
     "retry_after_s",
     "shown",
+    "shows_links",
+    "shows_nothing",
     "wire_url",
 ]
 
@@ -120,6 +124,26 @@ def no_warnings(_settings: Any) -> list[str]:
     return []
 
 
+class Shows(Flag):
+    """What a channel can show of an alert's metric."""
+
+    NOTHING = 0
+    LINK = auto()
+    """A picture that the vendor fetches from its address."""
+    IMAGE = auto()
+    """The PNG, which travels in the message."""
+
+
+def shows_nothing(_settings: Any) -> Shows:
+    """Words are all it takes."""
+    return Shows.NOTHING
+
+
+def shows_links(_settings: Any) -> Shows:
+    """It fetches pictures."""
+    return Shows.LINK
+
+
 def credential_key(*parts: str) -> str:
     """A name for a credential that can be shown: the same for the same secret, and no way back to it."""
     return digest(*parts)[:16]
@@ -167,6 +191,8 @@ class Channel:
     """Whether the `provider_ref` of a firing alert is handed to its resolved one as `notice.thread_ref`."""
     confirms: bool = True
     """Whether an answer proves delivery. NSCA and command files give none, and Test says so."""
+    shows: Callable[[Any], Shows] = shows_nothing
+    """(settings) -> whether `notice.picture` is of any use to it."""
     success: str = "2xx"
     """What a Test that went well looks like, in the words of the vendor's page."""
 

@@ -5,7 +5,6 @@ RFC 5322 (the message), RFC 2046 section 5.1.4 (the preferred part last), RFC 38
 
 from __future__ import annotations
 
-import html
 import re
 from email import policy
 from email.headerregistry import Address as MailAddress
@@ -16,10 +15,21 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from worker.channels.channel import CaFile, Channel, ChannelSettings, Host, VerifyTls, digest, excerpt, judge_failure
-from worker.channels.wording import clip, headline, moment, one_line, paragraphs, plain, printable, web_links
+from worker.channels.channel import (
+    CaFile,
+    Channel,
+    ChannelSettings,
+    Host,
+    Shows,
+    VerifyTls,
+    digest,
+    excerpt,
+    judge_failure,
+)
+from worker.channels.email_body import add_body
+from worker.channels.wording import clip, headline, moment, one_line
 from worker.messages import Mail, MailSecurity, Reply
-from worker.models import Event, Kind, Notice, Reason, Verdict
+from worker.models import Kind, Notice, Reason, Verdict
 from worker.near_hosts import is_near
 
 PORTS = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.NONE: 25}
@@ -97,6 +107,12 @@ class EmailSettings(ChannelSettings):
         default="", title="Subject prefix", max_length=100, description="What each subject begins with: `[prod]`."
     )
     reply_to: Address | None = Field(default=None, title="Reply to", description="Where answers go.")
+    picture: bool = Field(
+        default=True,
+        title="Picture",
+        description="Whether the mail holds a picture of the metric that triggered the alert. Off for gateways that "
+        "turn mails into short messages.",
+    )
     verify_tls: VerifyTls = True
     ca_file: CaFile = None
 
@@ -158,49 +174,13 @@ def _message(notice: Notice, settings: EmailSettings) -> EmailMessage:
     message["In-Reply-To"] = thread
     message["References"] = thread
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
-    _add_body(message, notice, identity)
+    add_body(message, notice, identity, domain)
     return message
-
-
-def _add_body(message: EmailMessage, notice: Notice, identity: str) -> None:
-    message.set_content(_clean(plain(notice)), charset="utf-8", cte="quoted-printable")
-    message.add_alternative(_html(notice), subtype="html", charset="utf-8", cte="quoted-printable")
-    # `=_` cannot occur in quoted-printable text (RFC 2045 section 6.7), and composing stays without chance.
-    message.set_boundary(f"=_{identity}")
 
 
 def _subject(notice: Notice, settings: EmailSettings) -> str:
     words = f"{settings.subject_prefix} {headline(notice.event, test=notice.test)}"
     return clip(one_line(words), SUBJECT_CHARS)
-
-
-def _clean(text: str) -> str:
-    return printable(text.replace("\r\n", "\n"), also="\n\t")
-
-
-_COLOURS = {"info": "#2b6cb0", "warning": "#b7791f", "error": "#c53030", "critical": "#9b2c2c", "resolved": "#2f855a"}
-
-
-def _html(notice: Notice) -> str:
-    parts = [f"<p>{_lines(part)}</p>" for part in paragraphs(notice)]
-    links = [f'<li><a href="{_escape(link.href)}">{_escape(link.text)}</a></li>' for link in web_links(notice.event)]
-    if links:
-        parts.append(f"<ul>\n{chr(10).join(links)}\n</ul>")
-    title = _escape(headline(notice.event, test=notice.test))
-    body = "\n".join([f'<h2 style="color: {_colour(notice.event)}">{title}</h2>', *parts])
-    return f'<!DOCTYPE html>\n<html><body style="font-family: sans-serif">\n{body}\n</body></html>\n'
-
-
-def _colour(event: Event) -> str:
-    return _COLOURS[event.severity.value if event.firing else "resolved"]
-
-
-def _escape(text: str) -> str:
-    return html.escape(one_line(text))
-
-
-def _lines(text: str) -> str:
-    return "<br>\n".join(html.escape(line) for line in _clean(text).split("\n"))
 
 
 _LOGIN_REFUSED = {530, 534, 535, 538}  # RFC 4954 section 6
@@ -240,6 +220,11 @@ def warnings(settings: EmailSettings) -> list[str]:
     return [] if is_near(settings.host) else ["security: none; the mails go over the network in clear"]
 
 
+def shows(settings: EmailSettings) -> Shows:
+    """The picture travels in the mail: most programs load nothing from elsewhere."""
+    return Shows.IMAGE if settings.picture else Shows.NOTHING
+
+
 CHANNEL = Channel(
     name="email",
     label="E-mail",
@@ -248,5 +233,6 @@ CHANNEL = Channel(
     judge=judge,
     warnings=warnings,
     idempotent=True,
+    shows=shows,
     success="250",
 )

@@ -17,6 +17,7 @@ from worker.channels.channel import (
     ChannelSettings,
     Limit,
     SecretUrl,
+    Shows,
     Token,
     VerifyTls,
     credential_key,
@@ -175,6 +176,11 @@ def limits(settings: HipChatSettings) -> tuple[Limit, ...]:
     )
 
 
+def shows(settings: HipChatSettings) -> Shows:
+    """Cards have a thumbnail, which is fetched."""
+    return Shows.LINK if settings.message_format is MessageFormat.HTML else Shows.NOTHING
+
+
 CHANNEL = Channel(
     name="hipchat",
     label="HipChat",
@@ -183,5 +189,6 @@ CHANNEL = Channel(
     judge=judge,
     warnings=warnings,
     limits=limits,
+    shows=shows,
     success="200 or 204",
 )

@@ -15,6 +15,7 @@ from worker.models import Event, Notice, Severity
 LINES_CHARS = 7000
 """What the words of an HTML message may take; the rest is for its links, which are never cut inside their tags."""
 TITLE_CHARS, DESCRIPTION_CHARS, LABEL_CHARS, VALUE_CHARS, ATTRIBUTES = 500, 1000, 50, 200, 10
+THUMBNAIL_URL_CHARS = 250
 
 
 def html_message(notice: Notice, limit: int) -> str:
@@ -56,6 +57,8 @@ def card(notice: Notice) -> dict[str, Any]:
     }
     if links := web_links(event):
         shown["url"] = links[0].href
+    if notice.picture and 0 < len(notice.picture.url) <= THUMBNAIL_URL_CHARS:
+        shown["thumbnail"] = {"url": notice.picture.url, "width": 1280, "height": 640}
     return shown
 
 

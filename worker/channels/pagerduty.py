@@ -28,6 +28,7 @@ from worker.channels.channel import (
     judge_http,
     reference,
     shown,
+    shows_links,
 )
 from worker.channels.wording import TEST_SENTENCE, clip, iso, late, measurement, one_line, web_links
 from worker.messages import HttpPost, Reply
@@ -92,13 +93,14 @@ def compose(notice: Notice, settings: PagerDutySettings) -> HttpPost:
 
 
 def _body(event: dict[str, Any]) -> bytes:
-    """The event in 512,000 bytes: what is longer loses its details first, and then its links."""
+    """The event in 512,000 bytes: what is longer loses its details first, and then its links and its picture."""
     body = json_body(event)
     if len(body) > BODY_BYTES:
         event["payload"].pop("custom_details")
         body = json_body(event)
     if len(body) > BODY_BYTES:
         event["links"] = []
+        event.pop("images", None)
         body = json_body(event)
     return body
 
@@ -106,7 +108,7 @@ def _body(event: dict[str, Any]) -> bytes:
 def _event(notice: Notice, routing_key: str) -> dict[str, Any]:
     event = notice.event
     links = [{"href": link.href, "text": clip(link.text, LINK_TEXT_CHARS)} for link in web_links(event)]
-    return {
+    told = {
         "routing_key": routing_key,
         "event_action": "trigger" if event.firing else "resolve",
         "dedup_key": dedup_key(event),
@@ -114,6 +116,11 @@ def _event(notice: Notice, routing_key: str) -> dict[str, Any]:
         "links": links,
         "payload": _payload(notice),
     }
+    # https://github.com/PagerDuty/developer-docs/blob/main/docs/events-API-v2/02-Trigger-Events.md#the-images-property
+    if notice.picture and notice.picture.url.startswith("https://"):
+        leading = {"href": links[0]["href"]} if links else {}
+        told["images"] = [{"src": notice.picture.url, "alt": notice.picture.alt, **leading}]
+    return told
 
 
 def dedup_key(event: Event) -> str:
@@ -194,5 +201,6 @@ CHANNEL = Channel(
     judge=judge,
     limits=limits,
     idempotent=True,
+    shows=shows_links,
     success="202 (Accepted)",
 )

@@ -24,6 +24,7 @@ from worker.channels.channel import (
     credential_key,
     endpoint,
     json_body,
+    shows_links,
 )
 from worker.channels.slack_text import attachment, headline_text
 from worker.channels.slack_verdict import judge_web_api, judge_web_hook
@@ -150,5 +151,6 @@ CHANNEL = Channel(
     warnings=warnings,
     limits=limits,
     keeps_thread=True,
+    shows=shows_links,
     success="200 and the body `ok`, or `ok: true`",
 )

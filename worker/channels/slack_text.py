@@ -40,7 +40,7 @@ def headline_text(notice: Notice) -> str:
 def attachment(notice: Notice) -> dict[str, Any]:
     """What stands beside the coloured bar: https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments."""
     event = notice.event
-    return {
+    shown: dict[str, Any] = {
         "color": COLOURS[event.severity] if event.firing else RESOLVED_COLOUR,
         "fallback": headline_text(notice),
         "text": _text(notice),
@@ -48,6 +48,11 @@ def attachment(notice: Notice) -> dict[str, Any]:
         "footer": clip(f"Bellhop · {event.app}", FOOTER_CHARS),
         "ts": int(event.occurred_at),
     }
+    if notice.picture and notice.picture.url:
+        # Not an image block: a message with one whose image Slack cannot fetch just then is refused, and the alert
+        # with it. https://github.com/slackapi/java-slack-sdk/issues/1396
+        shown["image_url"] = notice.picture.url
+    return shown
 
 
 def _text(notice: Notice) -> str:

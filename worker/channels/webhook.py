@@ -19,6 +19,7 @@ from worker.channels.channel import (
     ChannelSettings,
     Endpoint,
     SecretUrl,
+    Shows,
     VerifyTls,
     endpoint,
     json_body,
@@ -43,8 +44,8 @@ DEADLINE_S = 86_400.0
 """Machines take an alert of yesterday, too: the spec retries for a day and more."""
 QUERY_VALUE_BYTES = 1000
 """Servers take addresses of about 8 KB, and percent-encoding triples a byte."""
-DEFAULT_PARAMS = {name: f"${name}" for name in NAMES if name not in {"applicationToken", "url"}}
-"""Where parameters are sent and none are named: all that is no secret."""
+DEFAULT_PARAMS = {name: f"${name}" for name in NAMES if name not in {"applicationToken", "url", "pictureUrl"}}
+"""Where parameters are sent and none are named: all of Sematext's that is no secret."""
 
 
 class Method(StrEnum):
@@ -93,8 +94,8 @@ class WebhookSettings(ChannelSettings):
         title="Body",
         repr=False,
         max_length=SOURCE_CHARS,
-        description="A Jinja2 template of the whole body, instead of parameters. It knows event, notice, headline "
-        'and text: `{"text": {{ headline | tojson }}}`.',
+        description="A Jinja2 template of the whole body, instead of parameters. It knows event, notice, headline, "
+        'text, picture_url and picture: `{"text": {{ headline | tojson }}}`.',
     )
     content_type: MediaType = Field(
         default="",
@@ -107,6 +108,12 @@ class WebhookSettings(ChannelSettings):
         max_length=5,
         description="Signs each request as Standard Webhooks has it: whsec_ and base64. While you change it, name "
         "the new one and the old one.",
+    )
+    picture: bool = Field(
+        default=False,
+        title="Picture",
+        description="Whether the picture of the metric is sent, as a PNG in base64: as `picture` in the event, or as "
+        "{{ picture }} in a body of your own. Its address, `picture_url`, is sent in either case where there is one.",
     )
     verify_tls: VerifyTls = True
     ca_file: CaFile = None
@@ -180,12 +187,24 @@ def _all_headers(notice: Notice, settings: WebhookSettings, body: bytes, content
 
 
 def warnings(settings: WebhookSettings) -> list[str]:
-    """Variables that stand for nothing: they are sent as they are typed."""
-    return [
+    """Variables that stand for nothing, which are sent as they are typed; and a picture that parameters cannot hold."""
+    unknown = [
         f"params.{name}: ${unknown} is no variable; known are {', '.join(f'${known}' for known in NAMES)}"
         for name, text in settings.params.items()
         for unknown in unknown_variables(text)
     ]
+    if settings.picture and not _takes_pictures(settings):
+        unknown.append("picture: parameters cannot hold it, only its address, $pictureUrl")
+    return unknown
+
+
+def _takes_pictures(settings: WebhookSettings) -> bool:
+    return bool(settings.body) or (settings.send_as is SendAs.JSON and not settings.params)
+
+
+def shows(settings: WebhookSettings) -> Shows:
+    """An address always, the picture itself where the owner asks for it."""
+    return Shows.LINK | Shows.IMAGE if settings.picture and _takes_pictures(settings) else Shows.LINK
 
 
 CHANNEL = Channel(
@@ -196,4 +215,5 @@ CHANNEL = Channel(
     warnings=warnings,
     deadline_s=DEADLINE_S,
     idempotent=True,
+    shows=shows,
 )

@@ -5,6 +5,7 @@ https://sematext.com/docs/integration/alerts-webhooks-custom-params/
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -37,7 +38,9 @@ NAMES = (
     "description",
     "url",
     "troubleshootUrl",
+    "pictureUrl",
 )
+"""Sematext's, and the last one Bellhop's own."""
 _VARIABLE = re.compile(r"\$(\w+)", re.ASCII)
 
 
@@ -65,6 +68,7 @@ def variables(notice: Notice, *, url: str, application_token: str) -> dict[str, 
         "\n".join(paragraphs(notice)),
         url,
         event.links[0].href if event.links else "",
+        notice.picture.url if notice.picture else "",
     )
     return dict(zip(NAMES, values, strict=True))
 
@@ -120,10 +124,18 @@ def _metric(event: Event) -> dict[str, Any] | None:
 def standard_document(notice: Notice) -> dict[str, Any]:
     """The body where nothing else is configured: Standard Webhooks' `type`, `timestamp` and `data`."""
     kind = "test" if notice.test else notice.event.status.value
+    data = event_document(notice.event)
+    if notice.picture is not None:
+        data |= {name: value for name, value in picture_of(notice).items() if value}
+    return {"type": f"alert.{kind}", "timestamp": iso(notice.event.occurred_at), "data": data}
+
+
+def picture_of(notice: Notice) -> dict[str, str]:
+    """The picture's address, and the PNG in base64; empty where there is none."""
+    picture = notice.picture
     return {
-        "type": f"alert.{kind}",
-        "timestamp": iso(notice.event.occurred_at),
-        "data": event_document(notice.event),
+        "picture_url": picture.url if picture else "",
+        "picture": base64.b64encode(picture.png).decode() if picture else "",
     }
 
 
@@ -140,4 +152,5 @@ def template_variables(notice: Notice) -> dict[str, Any]:
         },
         "headline": headline(notice.event, test=notice.test),
         "text": plain(notice),
+        **picture_of(notice),
     }

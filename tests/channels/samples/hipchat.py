@@ -33,6 +33,7 @@ def check_limits(message: HttpPost) -> None:
         assert 1 <= len(card["title"]) <= 500
         assert 1 <= len(card["description"]["value"]) <= 1000
         assert isinstance(card["id"], str)
+        assert 1 <= len(card.get("thumbnail", {"url": "x"})["url"]) <= 250
         for attribute in card["attributes"]:
             assert 1 <= len(attribute["label"]) <= 50
             assert attribute["value"]["label"]

@@ -20,4 +20,7 @@ def check_limits(message: HttpPost) -> None:
     assert 1 <= len(body["dedup_key"]) <= 255
     assert 1 <= len(body["payload"]["summary"]) <= 1024
     assert body["payload"]["source"]
+    for image in body.get("images", []):
+        assert image["src"].startswith("https://")
+        assert image.get("href", "http").startswith("http")
     assert body["payload"]["severity"] in {"info", "warning", "error", "critical"}
