@@ -154,6 +154,13 @@ class Settings(BaseSettings):
         default=12, gt=0, le=720, description="After how many hours the console asks for the password again."
     )
     web_audit_kept: int = Field(default=100_000, ge=1000, description="About how many entries the audit log keeps.")
+    pictures: bool = Field(
+        default=True,
+        description="Whether notifications hold a picture of the metric, where `bellhop[pictures]` is installed.",
+    )
+    picture_wait_s: float = Field(
+        default=0.3, ge=0, le=5, description="How long a delivery waits for its picture at the most, in seconds."
+    )
     log_level: str = Field(
         default="info", pattern=r"(?i)^(debug|info|warning|error)$", description="debug, info, warning or error."
     )

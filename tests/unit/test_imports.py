@@ -15,7 +15,7 @@ LAYERS = [
     {"channels", "events", "event_extra", "record"},
     {"settings_tree", "address_fields", "attempt"},
     {"problems", "settings_fields", "strict_yaml", "substitution", "appsfile", "appsdiff", "doubts", "trial"},
-    {"transports", "stores", "redis_process", "embedded_redis", "key_file", "unlocking"},
+    {"transports", "stores", "pictures", "redis_process", "embedded_redis", "key_file", "unlocking"},
     {
         "results",
         "routes",
