@@ -11,13 +11,14 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from traceback import format_exception
-from typing import Final
+from typing import Any, Final, Protocol
 
 import structlog
 from redis.exceptions import RedisError
 
 from worker.attempt import Attempted, Carries, attempt
 from worker.cancelling import ended
+from worker.channels.channel import Channel
 from worker.channels.secrecy import without_secrets
 from worker.deliver_report import DeliverReport
 from worker.dispatch import Looks
@@ -47,6 +48,13 @@ PLACE_S: Final = 5.0
 publish its deliveries again, which is what happens to those that find none."""
 
 
+class Illustrates(Protocol):
+    """What adds pictures of metrics: `worker.pictures.illustrator.Illustrator`."""
+
+    async def illustrated(self, notice: Notice, channel: Channel, settings: Any) -> Notice:
+        """The notice with what its channel can show, soon, whatever happens."""
+
+
 class Deliverer:
     """Delivers batches of references; `publish` wakes those that may come where others had to step back."""
 
@@ -62,6 +70,7 @@ class Deliverer:
         rules: DeliveryRules,
         events: KnownEvents,
         jitter: Callable[[], float],
+        illustrator: Illustrates | None = None,
     ) -> None:
         self._ledger = ledger
         self._destinations = destinations
@@ -72,6 +81,7 @@ class Deliverer:
         self._rules = rules
         self._events = events
         self._jitter = jitter
+        self._illustrator = illustrator
         self._in_flight = InFlight(rules.in_flight)
         self._patient = 0
 
@@ -162,7 +172,10 @@ class Deliverer:
     async def _deliver(self, delivery: Delivery, route: Route, thread: str | None, report: DeliverReport) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        attempted = await self._attempt(route, notice_of(delivery, thread))
+        notice = notice_of(delivery, thread)
+        if delivery.event.metric is not None and self._illustrator is not None:
+            notice = await self._illustrator.illustrated(notice, route.channel, route.destination.settings)
+        attempted = await self._attempt(route, notice)
         now = delivery.claimed_at + loop.time() - began
         progress = outcome_of(delivery, route, attempted, now=now, rules=self._rules, jitter=self._jitter())
         self._settle(progress, attempted, report)

@@ -32,6 +32,7 @@ from worker.events import KnownEvents
 from worker.intake import Intake
 from worker.keys import MasterKeys
 from worker.open_files import may_open
+from worker.pictures.illustrator import Illustrator, illustrator
 from worker.progress import DeliveryRules
 from worker.publisher import Envelope, Publisher
 from worker.results import Results
@@ -70,6 +71,7 @@ class Parts:
     stream: EventStream
     telling: Callable[[], Coroutine[Any, Any, None]]
     """Tells which master keys this worker has."""
+    illustrator: Illustrator | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
@@ -96,6 +98,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope, keys: MasterKeys)
         in_flight=settings.in_flight,
     )
     events = KnownEvents()
+    drawing = illustrator(settings)
     deliverer = Deliverer(
         ledger,
         destinations,
@@ -106,6 +109,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope, keys: MasterKeys)
         rules=rules,
         events=events,
         jitter=random.random,
+        illustrator=drawing,
     )
     dispatcher = Dispatcher(
         ledger,
@@ -121,7 +125,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope, keys: MasterKeys)
     )
     wakeups = Wakeups(ledger, publisher.retries, publisher.room_for_retries, batch=settings.batch)
     telling = partial(keep_telling, KeyRegister(redis, settings.prefix), name, keys.ids)
-    return Parts(redis, carrier, publisher, dispatcher, deliverer, intake, wakeups, ledger, stream, telling)
+    return Parts(redis, carrier, publisher, dispatcher, deliverer, intake, wakeups, ledger, stream, telling, drawing)
 
 
 def consumer_name() -> str:
@@ -194,6 +198,8 @@ class Runtime:
         if handed_back:
             log.warning("worker.handed_back", deliveries=handed_back)
         await ended(parts.tasks)
+        if parts.illustrator is not None:
+            await parts.illustrator.close()
         await parts.carrier.close()
         with suppress(RedisError, OSError):
             await parts.stream.leave()
