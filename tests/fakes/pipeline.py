@@ -47,7 +47,17 @@ class FakeCarrier:
 class Pipeline:
     """Dispatch, deliver and results, joined as the runtime joins them, with lists where Celery would be."""
 
-    def __init__(self, apps, *, carrier=None, limits=None, rules=None, detail=ResultsDetail.SETTLED, bucket=None):
+    def __init__(
+        self,
+        apps,
+        *,
+        carrier=None,
+        limits=None,
+        rules=None,
+        detail=ResultsDetail.SETTLED,
+        bucket=None,
+        illustrator=None,
+    ):
         self.server = FakeServer()
         self.redis = FakeAsyncRedis(server=self.server)
         hipchat = replace(CHANNELS["hipchat"], limits=lambda _settings: bucket or ())
@@ -70,6 +80,7 @@ class Pipeline:
             rules=rules or DeliveryRules(),
             events=events,
             jitter=lambda: 0.0,
+            illustrator=illustrator,
         )
         self.dispatcher = Dispatcher(
             self.ledger,

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 import aiosmtplib
 import pytest
 
-from worker.sandbox.mail import content_problem, mail_parts, message_id, unstuffed
+from worker.sandbox.mail import content_problem, mail_html, mail_parts, message_id, unstuffed
 
 
 def mail(text="hello\n.a line with a dot\n", html=None):
@@ -213,3 +213,27 @@ def test_small_parts():
     assert message_id(b"From: a\r\nMessage-ID:\r\n <i@d>\r\n\r\nx") == "<i@d>"
     assert message_id(b"From: a\r\n\r\nMessage-ID: <no@d>\r\n") == ""
     assert content_problem(b"From: a\r\n\r\nx\r\n") is None
+
+
+def with_image(html, kind="png"):
+    """A mail whose HTML names an image that comes with it."""
+    message = mail(html=html)
+    message.get_body(("html",)).add_related(b"\x89PNG image", "image", kind, cid="<picture-1@x>")
+    return message.as_bytes()
+
+
+def test_a_mails_own_images_are_shown_with_its_html():
+    """The page shows the HTML alone, so what it names by Content-ID is put into it."""
+    html = mail_html(with_image('<img src="cid:picture-1@x"><img src="cid:another@x"> cid:picture-1@x'))
+    assert '<img src="data:image/png;base64,iVBORyBpbWFnZQ==">' in html
+    assert html.rstrip().endswith('<img src="cid:another@x"> cid:picture-1@x')
+
+
+def test_only_pictures_become_part_of_the_html():
+    """Nothing that could run or load something else: an SVG stays where it is."""
+    assert "data:" not in mail_html(with_image('<img src="cid:picture-1@x">', kind="svg+xml"))
+
+
+def test_an_inline_image_is_no_attachment():
+    """The page names attachments, and this is none."""
+    assert mail_parts(with_image("<p>"))["attachments"] == []

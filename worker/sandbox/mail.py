@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
+from urllib.parse import unquote
 
 MAIL = "message/rfc822"
 LINE_BYTES = 1000
 TEXT_CHARS = 20_000
+IMAGES = frozenset({"image/png", "image/jpeg", "image/gif"})
+IMAGE_BYTES = 1_000_000
 
 _MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r\n[ \t]+)?([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
+_NAMED_IMAGE = re.compile(r"""(\bsrc=["']?)cid:([^"'\s>]+)""", re.IGNORECASE)
 _TRANSIENT = {408, 425, 429}
 
 
@@ -61,8 +66,12 @@ def mail_parts(content: bytes) -> dict[str, Any]:
 
 
 def mail_html(content: bytes) -> str:
-    """The HTML part, or nothing."""
-    return _part(_parsed(content), "html")
+    """The HTML part, or nothing; the images that came with it are in it, since it is shown without its mail."""
+    message = _parsed(content)
+    images = _images(message)
+    return _NAMED_IMAGE.sub(
+        lambda found: found[1] + images.get(unquote(found[2]), f"cid:{found[2]}"), _part(message, "html")
+    )
 
 
 def _parsed(content: bytes) -> EmailMessage:
@@ -74,6 +83,21 @@ def _attachments(message: EmailMessage) -> list[str]:
         return [part.get_filename() or part.get_content_type() for part in message.iter_attachments()]
     except Exception:  # noqa: BLE001 - as below
         return ["(cannot be read)"]
+
+
+def _images(message: EmailMessage) -> dict[str, str]:
+    """By Content-ID: small images as `data:` addresses (RFC 2392, RFC 2397)."""
+    try:
+        parts = [part for part in message.walk() if part.get_content_type() in IMAGES]
+        return {_header(part, "Content-ID").strip(" <>"): _data(part) for part in parts}
+    except Exception:  # noqa: BLE001 - as below
+        return {}
+
+
+def _data(part: EmailMessage) -> str:
+    image = part.get_payload(decode=True)
+    whole = image if isinstance(image, bytes) and len(image) <= IMAGE_BYTES else b""
+    return f"data:{part.get_content_type()};base64,{base64.b64encode(whole).decode()}"
 
 
 def _header(message: EmailMessage, name: str) -> str:
