@@ -159,7 +159,7 @@ class Settings(BaseSettings):
         description="Whether notifications hold a picture of the metric, where `bellhop[pictures]` is installed.",
     )
     picture_wait_s: float = Field(
-        default=0.3, ge=0, le=5, description="How long a delivery waits for its picture at the most, in seconds."
+        default=0.3, ge=0, le=30, description="How long a delivery waits for its picture at the most, in seconds."
     )
     log_level: str = Field(
         default="info", pattern=r"(?i)^(debug|info|warning|error)$", description="debug, info, warning or error."
