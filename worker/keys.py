@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 from collections.abc import Sequence
 from typing import Final
@@ -52,6 +53,7 @@ class MasterKeys:
     """An operator's keys, newest first. Their ids may be shown; the keys never are."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
+        self._keys = tuple(keys)
         self._ciphers = {key_id(key): Cipher(key) for key in keys}
         self.ids: tuple[str, ...] = tuple(self._ciphers)
 
@@ -69,6 +71,10 @@ class MasterKeys:
         """An app's data key under the newest master key."""
         newest = self.newest
         return self._ciphers[newest].seal(data_key, _place(app, newest))
+
+    def derived(self, purpose: bytes) -> tuple[bytes, ...]:
+        """A key for a purpose of its own from each of these, newest first; no way leads back from it (RFC 5869)."""
+        return tuple(hmac.digest(key, b"bellhop derived key\0" + purpose, "sha256") for key in self._keys)
 
     def unwrap(self, wrapped: bytes, master: str, app: str) -> bytes:
         """The data key of an app from under the master key with this id.

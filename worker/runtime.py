@@ -98,7 +98,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope, keys: MasterKeys)
         in_flight=settings.in_flight,
     )
     events = KnownEvents()
-    drawing = illustrator(settings)
+    drawing = illustrator(settings, keys)
     deliverer = Deliverer(
         ledger,
         destinations,

@@ -92,7 +92,7 @@ async def make_renderer(tmp_path):
     made = []
 
     def make(script=None, **options):
-        command = {"command": (sys.executable, "-c", script)} if script else {}
+        command = {"command": (sys.executable, "-c", script)} if script else {"draw_s": 60.0}
         made.append(Renderer(environment(tmp_path / "matplotlib"), **command, **options))
         return made[-1]
 

@@ -9,6 +9,7 @@ from pictures.conftest import NOW, PNG
 
 from config.settings import Settings
 from worker.channels import CHANNELS
+from worker.keys import NO_KEYS, MasterKeys
 from worker.models import Notice
 from worker.pictures.gallery import KEPT, WAITING, Gallery
 from worker.pictures.illustrator import Illustrator, illustrator
@@ -141,11 +142,9 @@ async def test_a_defect_costs_the_picture_and_not_the_alert(make_event):
 
 
 def test_the_settings_decide_whether_there_are_pictures(tmp_path):
-    """Off is off; and without a place for the key there are no links, but pictures all the same."""
-    assert illustrator(Settings(pictures=False)) is None
-    assert illustrator(Settings(state_dir=tmp_path))._links is None
-    known = Settings(state_dir=tmp_path, web_public_url="https://alerts.example.com")
-    assert illustrator(known)._links is not None
-    (tmp_path / "file").write_text("")
-    unkept = Settings(state_dir=tmp_path / "file", web_public_url="https://alerts.example.com")
-    assert illustrator(unkept)._links is None
+    """Off is off; and without a public address or a key there are no links, but pictures all the same."""
+    keys, address = MasterKeys([b"k" * 32]), "https://alerts.example.com"
+    assert illustrator(Settings(pictures=False), keys) is None
+    assert illustrator(Settings(state_dir=tmp_path), keys)._links is None
+    assert illustrator(Settings(state_dir=tmp_path, web_public_url=address), NO_KEYS)._links is None
+    assert illustrator(Settings(state_dir=tmp_path, web_public_url=address), keys)._links is not None

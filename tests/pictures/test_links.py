@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import base64
-import stat
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from config.settings import Settings
-from worker.errors import InvalidSettings
-from worker.pictures.keys import NAME, kept_or_new_key, link_keys
-from worker.pictures.links import DAY_S, LIFE_S, Links, make_token, read_token
+from worker.keys import MasterKeys
+from worker.pictures.links import DAY_S, LIFE_S, Links, link_keys, make_token, read_token
 
 NOW = 1_795_442_700
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -79,31 +74,11 @@ def test_an_address_is_the_same_for_all_of_an_events_notifications(make_event):
     assert read_token([KEY], token, event.received_at + LIFE_S - 1) == ("shop", "1795442700000-0")
 
 
-def test_keys_are_worked_out_from_the_master_keys(tmp_path):
-    """Whoever has the same master keys agrees, the newest first; no file is made, and no master key shown."""
-    settings = Settings(master_keys=(SecretStr("new"), SecretStr("old")), state_dir=tmp_path)
-    keys = link_keys(settings)
-    assert keys == link_keys(settings)
-    assert len(set(keys)) == 2
-    assert link_keys(Settings(master_keys=(SecretStr("old"),), state_dir=tmp_path)) == keys[1:]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_key_is_made_once_for_its_owner_alone(tmp_path):
-    """Without master keys the state folder holds one, mode 0600, and no trace of how it was made."""
-    folder = tmp_path / "state"
-    key = kept_or_new_key(folder)
-    assert kept_or_new_key(folder) == key != kept_or_new_key(tmp_path / "other")
-    assert len(key) == 32
-    assert [path.name for path in folder.iterdir()] == [NAME]
-    assert stat.S_IMODE((folder / NAME).stat().st_mode) == 0o600
-
-
-def test_a_key_that_cannot_be_kept_is_told(tmp_path):
-    """A broken file or folder is named, with what to do; nothing is signed with half a key."""
-    (tmp_path / NAME).write_bytes(b"short")
-    with pytest.raises(InvalidSettings, match="delete it"):
-        kept_or_new_key(tmp_path)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidSettings, match="BELLHOP_MASTER_KEYS"):
-        kept_or_new_key(tmp_path / "file")
+def test_keys_are_worked_out_from_the_master_keys():
+    """Whoever has the same master keys agrees, the newest first; none of them is a master key or shows one."""
+    masters = MasterKeys([KEY, OTHER])
+    keys = link_keys(masters)
+    assert keys == link_keys(MasterKeys([KEY, OTHER]))
+    assert keys[1:] == link_keys(MasterKeys([OTHER]))
+    assert not {*keys} & {KEY, OTHER}
+    assert masters.derived(b"another purpose") != keys

@@ -10,12 +10,11 @@ from msgspec.structs import replace
 
 from config.settings import Settings
 from worker.channels.channel import Channel, Shows
-from worker.errors import InvalidSettings
+from worker.keys import MasterKeys
 from worker.models import Event, Notice, Picture
 from worker.pictures.charts import alt_text
 from worker.pictures.gallery import Gallery
-from worker.pictures.keys import link_keys
-from worker.pictures.links import Links
+from worker.pictures.links import Links, link_keys
 from worker.pictures.renderer import Renderer, can_draw, environment
 
 log = structlog.get_logger()
@@ -53,21 +52,12 @@ class Illustrator:
         return Picture(alt=alt_text(event), url=url, png=png) if url or png else None
 
 
-def illustrator(settings: Settings) -> Illustrator | None:
+def illustrator(settings: Settings, keys: MasterKeys) -> Illustrator | None:
     """As the settings have it; None where there are no pictures."""
     if not settings.pictures or not can_draw():
         return None
-    return Illustrator(gallery(settings), _links(settings), settings.picture_wait_s)
-
-
-def _links(settings: Settings) -> Links | None:
-    if settings.web_public_url is None:
-        return None
-    try:
-        return Links(settings.web_public_url, link_keys(settings))
-    except InvalidSettings as problem:
-        log.warning("picture.no_links", problem=str(problem))
-        return None
+    links = Links(settings.web_public_url, link_keys(keys)) if settings.web_public_url and keys.ids else None
+    return Illustrator(gallery(settings), links, settings.picture_wait_s)
 
 
 def gallery(settings: Settings) -> Gallery:

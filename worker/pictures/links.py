@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Final
 
+from worker.keys import MasterKeys
 from worker.models import Event
 
 LIFE_S: Final = 30 * 86_400
@@ -18,8 +19,13 @@ DAY_S: Final = 86_400
 MAC_BYTES, TIME_BYTES = 16, 4
 TOKEN_CHARS: Final = 1000
 """More than the longest names make."""
-PURPOSE: Final = b"bellhop picture link\0"
+PURPOSE: Final = b"addresses of pictures"
 PATH: Final = "/pictures/{token}.png"
+
+
+def link_keys(keys: MasterKeys) -> tuple[bytes, ...]:
+    """What addresses are made with, newest first. Workers and console agree, since they have the same master keys."""
+    return keys.derived(PURPOSE)
 
 
 class Links:
@@ -67,4 +73,4 @@ def _decoded(token: str) -> bytes:
 
 
 def _mac(key: bytes, told: bytes) -> bytes:
-    return hmac.digest(key, PURPOSE + told, "sha256")[:MAC_BYTES]
+    return hmac.digest(key, told, "sha256")[:MAC_BYTES]

@@ -15,7 +15,7 @@ import warnings
 from contextlib import suppress
 from typing import Final
 
-from worker.pictures.chart import CHARTS, LENGTH_BYTES, Drawn, framed
+from worker.pictures.chart import CHARTS, LENGTH_BYTES, Chart, Drawn, framed
 
 IDLE_S: Final = 900.0
 """After so long without a chart its memory (about 90 MB) is worth more than a quick start."""
@@ -37,6 +37,9 @@ def main() -> None:
         _send(sink, Drawn(problem=str(missing)))
         return
     warnings.simplefilter("ignore")  # characters that the font lacks
+    draw(
+        Chart("x", "x", "#000000", 0.0, "x", ((0.0, 1.0),))
+    )  # the first one loads fonts, and takes three times as long
     _send(sink, Drawn())
     while (chart := _received(source)) is not None:
         signal.setitimer(signal.ITIMER_REAL, ALARM_S)

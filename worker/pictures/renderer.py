@@ -28,8 +28,8 @@ log = structlog.get_logger()
 
 START_S: Final = 20.0
 """For a process to load matplotlib, on a machine that has other things to do as well."""
-DRAW_S: Final = 2.0
-"""For one picture."""
+DRAW_S: Final = 5.0
+"""For one picture, which takes a tenth of a second where there is nothing else to do. No delivery waits for so long."""
 PACE_S: Final = 0.1
 """How long a picture takes, until that is known better."""
 LEARNING: Final = 0.2
