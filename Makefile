@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install install-dev demo up test test-fast lint bench chaos security clean
+.PHONY: help install install-pictures install-dev demo up test test-fast lint bench chaos security clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(VENV)/installed ## a .venv with `bellhop` and `celery` in it
+
+install-pictures: $(VENV)/installed-pictures ## the same with what draws the metric into notifications
 
 install-dev: $(VENV)/installed-dev ## the same with what the tests need
 
@@ -22,12 +24,17 @@ $(VENV)/installed: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@requirements/install.sh requirements/runtime.txt
 	@touch $@
 
+# Where it cannot be had, everything works but for the pictures.
+$(VENV)/installed-pictures: requirements/pictures.txt $(VENV)/installed
+	@requirements/install.sh requirements/pictures.txt || echo "no pictures of metrics here: matplotlib cannot be had" >&2
+	@touch $@
+
 $(VENV)/installed-dev: requirements/dev.txt $(VENV)/installed
 	@echo "installing what the tests need …"
 	@requirements/install.sh requirements/dev.txt
 	@touch $@
 
-demo: install ## Redis, worker, sandbox and sample alerts through six channels
+demo: install-pictures ## Redis, worker, sandbox and sample alerts through six channels
 	@$(BIN)/bellhop demo $(ARGS)
 
 up: install ## Redis, worker and Flower, until Ctrl-C

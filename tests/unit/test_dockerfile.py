@@ -41,10 +41,11 @@ def runs() -> list[str]:
 
 
 def test_dependencies_are_the_pinned_ones_with_their_hashes():
-    """What is not in requirements/runtime.txt, or is another file than it was, is not installed."""
+    """What is not in requirements/runtime.txt, or pictures.txt if told so, or is another file, is not installed."""
     installs = [line for line in runs() if " install " in line and "pip" in line]
     assert len(installs) == 2
-    assert installs[0].endswith("--require-hashes -r requirements/runtime.txt")
+    assert installs[0].endswith("--require-hashes -r requirements/${REQUIREMENTS}.txt")
+    assert ("ARG", "REQUIREMENTS=runtime") in instructions()
     assert {"--no-deps", "--no-build-isolation"} <= set(installs[1].split())
 
 
