@@ -13,7 +13,7 @@ from worker.appsfile import read_apps
 from worker.attempt import attempt
 from worker.channels import CHANNELS
 from worker.events import parse_event
-from worker.models import Kind, Notice
+from worker.models import Kind, Notice, Picture
 from worker.sandbox.limits import Clock
 from worker.sandbox.server import Sandbox
 from worker.transports.carrier import Carrier
@@ -34,12 +34,13 @@ class Sender:
         text = orjson.dumps({"apps": {demo.APP: {"destinations": wanted}}}).decode()
         self._destinations = read_apps(text, {})[demo.APP].destinations
 
-    async def alert(self, event: dict[str, Any], *names: str) -> None:
+    async def alert(self, event: dict[str, Any], *names: str, picture: Picture | None = None) -> None:
         """One event to the destinations of these names, or to all six; each must take it."""
         for name in names or self._destinations:
             destination = self._destinations[name]
             channel = CHANNELS[destination.channel]
-            done = await attempt(channel, destination.settings, _notice(event, self._clock()), self._carrier)
+            notice = _notice(event, self._clock(), picture)
+            done = await attempt(channel, destination.settings, notice, self._carrier)
             assert done.verdict.kind is Kind.DELIVERED, (name, done.verdict)
 
     async def post(self, path: str, status: int | None = None, **request: Any) -> None:
@@ -54,7 +55,7 @@ def event(**more: Any) -> dict[str, Any]:
     return {**usual, "rule": "Disk", "tags": {"host": "db-1"}, **more}
 
 
-def _notice(content: dict[str, Any], now: float) -> Notice:
+def _notice(content: dict[str, Any], now: float, picture: Picture | None) -> Notice:
     number = next(_NUMBERS)
     parsed = parse_event(content, default_id=f"event-{number}", received_at=now, max_bytes=262_144)
-    return Notice(event=parsed, delivery_id=f"delivery-{number}", attempt=1, now=now)
+    return Notice(event=parsed, delivery_id=f"delivery-{number}", attempt=1, now=now, picture=picture)

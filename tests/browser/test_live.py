@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from browser.sender import TOKEN, event
 from browser.visitor import TABS
 from playwright.async_api import expect
+
+from worker import demo
+from worker.events import parse_event
+from worker.models import Picture
+from worker.pictures.charts import chart_of
+from worker.pictures.drawing import draw
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -92,6 +99,18 @@ async def test_mail_is_an_inbox(visit, sender):
     await visitor.view.get_by_role("button", name="Text").click()
     await expect(visitor.view.locator("pre")).to_contain_text("97 % used")
     await expect(frame).to_have_count(0)
+
+
+async def test_a_mail_shows_its_picture(visit, sender, tmp_path):
+    """The metric that triggered the alert is drawn in the mail, and its words are there for who does not see it."""
+    alert = demo.firing(time.time(), "pictured")[0]
+    drawn = draw(chart_of(parse_event(alert, default_id="1", received_at=time.time(), max_bytes=100_000)))
+    visitor = await visit("#email")
+    await sender.alert(alert, "email", picture=Picture(alt="Chart of avg(used)", png=drawn))
+    image = visitor.view.locator("iframe").content_frame.get_by_role("img", name="Chart of avg(used)")
+    await expect(image).to_be_visible()
+    assert await image.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 1280
+    await visitor.page.screenshot(path=tmp_path / "mail.png", full_page=True)
 
 
 async def test_an_open_mail_stays_open(visit, sender):

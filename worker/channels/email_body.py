@@ -50,7 +50,7 @@ def _html(notice: Notice, image: list[str]) -> str:
     if links:
         parts.append(f"<ul>\n{chr(10).join(links)}\n</ul>")
     title = _escape(headline(notice.event, test=notice.test))
-    body = "\n".join([f'<h2 style="color: {colour_of(notice.event)}">{title}</h2>', *parts, *image])
+    body = "\n".join([f'<h2 style="color: {colour_of(notice.event)}">{title}</h2>', *image, *parts])
     return f'<!DOCTYPE html>\n<html><body style="font-family: sans-serif">\n{body}\n</body></html>\n'
 
 

@@ -15,11 +15,12 @@ LAST_S: Final = 253_402_300_799.0 - AFTER_S
 """The end of the year 9999 and room for a margin, in epoch seconds."""
 LARGEST: Final = 1e300
 """No number that is drawn is larger, so that differences of two stay numbers."""
-SHORTEST_S: Final = 10.0
+SHORTEST_S: Final = 120.0
+"""The time axis shows two minutes at the least."""
 MARGIN: Final = 0.04
 ROOM: Final = 0.1
-LEAST_ROOM: Final = 1e-3
-"""The value axis shows at the least this part of the largest value: what moves less is a straight line."""
+FLAT, FLAT_ROOM = 1e-6, 0.05
+"""What moves by less than this part of itself is a straight line, with so much room around it."""
 BASE: Final = 0.5
 """Values that go down to less than this part of the highest are shown from zero on."""
 
@@ -93,5 +94,5 @@ def _height(values: list[float]) -> tuple[float, float]:
     if 0 <= low < BASE * high:
         low = 0.0
     largest = max(abs(low), abs(high))
-    room = max((high - low) * ROOM, largest * LEAST_ROOM) or 1.0
+    room = (high - low) * ROOM if high - low > largest * FLAT else largest * FLAT_ROOM or 1.0
     return (low if low == 0.0 <= high and high > 0 else low - room), high + room
