@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import sys
-from dataclasses import dataclass, field
 
 import pytest
+from fakes.renderer import FakeRenderer
 from PIL import Image
 
 from worker.models import Event, Metric, Severity
 from worker.pictures.renderer import NoPicture, Renderer, environment
 
 NOW = 1_795_442_700.0  # 2026-11-23 14:05:00 UTC
-PNG = b"\x89PNG\r\n\x1a\n and the rest"
 
 
 @pytest.fixture
@@ -45,33 +43,6 @@ def seen(png: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(png))
     image.load()
     return image.convert("RGB")
-
-
-@dataclass
-class FakeRenderer:
-    """Draws nothing: answers with `png` after `takes_s`, and notes what it was asked for."""
-
-    takes_s: float = 0.0
-    png: bytes = PNG
-    up: bool = True
-    resting: bool = False
-    starting_s: float = 0.0
-    pace_s: float = 0.1
-    problem: Exception | None = None
-    asked: list = field(default_factory=list)
-    closed: bool = False
-    _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def draw(self, chart):
-        self.asked.append(chart)
-        async with self._busy:
-            await asyncio.sleep(self.takes_s)
-        if self.problem:
-            raise self.problem
-        return self.png
-
-    async def close(self):
-        self.closed = True
 
 
 @pytest.fixture

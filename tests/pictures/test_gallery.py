@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from pictures.conftest import NOW, PNG
+from fakes.renderer import PNG
+from pictures.conftest import NOW
 
 from config.settings import Settings
 from worker.channels import CHANNELS

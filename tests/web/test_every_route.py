@@ -11,8 +11,8 @@ from worker.web.areas import AREAS
 from worker.web.roles import Role
 from worker.web.server import make_app
 
-PUBLIC = {"/healthz", "/login", "/logout", "/", "/static/{name}"}
-"""What answers before a log-in; `/` only leads to where it is asked for."""
+PUBLIC = {"/healthz", "/login", "/logout", "/", "/static/{name}", "/pictures/{token}.png"}
+"""What answers before a log-in; `/` only leads to where it is asked for, and a picture's token is the permission."""
 READING = frozenset({"GET", "HEAD"})
 BY_POST = frozenset[str]()
 """Routes with an app that a viewer may use by a method that is no GET, each with its reason beside it."""

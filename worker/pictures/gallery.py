@@ -8,11 +8,12 @@ from typing import Final, Protocol
 
 import structlog
 
+from config.settings import Settings
 from worker.cancelling import ended
 from worker.models import Event
 from worker.pictures.chart import Chart
 from worker.pictures.charts import chart_of
-from worker.pictures.renderer import NoPicture
+from worker.pictures.renderer import NoPicture, Renderer, can_draw, environment
 
 log = structlog.get_logger()
 
@@ -113,6 +114,13 @@ class Gallery:
     def _forget(self, keys: Iterable[Key]) -> None:
         for key in list(keys):
             self._pictures.pop(key, None)
+
+
+def open_gallery(settings: Settings) -> Gallery | None:
+    """A gallery with a process of its own, which is not started yet; None where there are no pictures."""
+    if not settings.pictures or not can_draw():
+        return None
+    return Gallery(Renderer(environment(settings.state_dir / "matplotlib")))
 
 
 def _key(event: Event) -> Key:

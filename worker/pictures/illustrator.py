@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -13,9 +12,8 @@ from worker.channels.channel import Channel, Shows
 from worker.keys import MasterKeys
 from worker.models import Event, Notice, Picture
 from worker.pictures.charts import alt_text
-from worker.pictures.gallery import Gallery
+from worker.pictures.gallery import Gallery, open_gallery
 from worker.pictures.links import Links, link_keys
-from worker.pictures.renderer import Renderer, can_draw, environment
 
 log = structlog.get_logger()
 
@@ -54,12 +52,8 @@ class Illustrator:
 
 def illustrator(settings: Settings, keys: MasterKeys) -> Illustrator | None:
     """As the settings have it; None where there are no pictures."""
-    if not settings.pictures or not can_draw():
+    gallery = open_gallery(settings)
+    if gallery is None:
         return None
     links = Links(settings.web_public_url, link_keys(keys)) if settings.web_public_url and keys.ids else None
-    return Illustrator(gallery(settings), links, settings.picture_wait_s)
-
-
-def gallery(settings: Settings) -> Gallery:
-    """A gallery with a process of its own, which is not started yet."""
-    return Gallery(Renderer(environment(Path(settings.state_dir) / "matplotlib")))
+    return Illustrator(gallery, links, settings.picture_wait_s)

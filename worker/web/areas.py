@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from worker.web import apps_pages, audit_pages, health, login
+from worker.web import apps_pages, audit_pages, health, login, picture_pages
 from worker.web.console import Console
 from worker.web.render import Tab
 
@@ -22,6 +22,7 @@ class Area:
 
 AREAS = (
     Area(health.routes),
+    Area(picture_pages.routes),
     Area(login.routes),
     Area(apps_pages.routes, Tab("Apps", "/apps")),
     Area(audit_pages.routes, Tab("Audit log", "/audit")),

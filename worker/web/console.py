@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from config.settings import Settings
 from worker.keys import MasterKeys
+from worker.pictures.album import Album, open_album
 from worker.stores.destinations import Destinations, RedisDestinations
 from worker.stores.key_register import KeyRegister
 from worker.stores.records import Records
@@ -47,6 +48,8 @@ class Console:
     sessions: Sessions
     tries: Tries
     audit: Audit
+    album: Album | None = None
+    """Pictures of metrics; None where there are none."""
     background: tuple[Work, ...] = ()
     """What runs as long as the console does; each ends by being cancelled."""
     now: Callable[[], float] = field(default=time.time)
@@ -81,5 +84,6 @@ def assemble(
         sessions=Sessions(redis, prefix, users, settings.web_session_hours),
         tries=Tries(redis, prefix),
         audit=Audit(redis, prefix, kept=settings.web_audit_kept),
+        album=open_album(settings, keys),
         background=(telling,),
     )

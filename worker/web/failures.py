@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from worker.errors import InvalidSettings, NotFound, Unavailable
 from worker.web.access import WHO, address_of, is_api
-from worker.web.guards import Handler
+from worker.web.guards import PICTURES, Handler
 from worker.web.render import page
 
 log = structlog.get_logger()
@@ -107,6 +107,8 @@ def _note(request: web.Request, status: int, seconds: float) -> None:
     who = request.get(WHO)
     # The raw path is percent-encoded, so that no line break gets into a log; what stands behind ? may be private.
     path = request.rel_url.raw_path[:300]
+    if path.startswith(PICTURES):
+        path = f"{PICTURES}…"  # the rest is all that it takes to see the picture
     quiet = path == "/healthz" or path.startswith("/static/")
     (log.debug if quiet else log.info)(
         "web.answered",

@@ -33,9 +33,17 @@ HARDENED: Final = {
 }
 
 
+LENDING, LENT = "Cross-Origin-Resource-Policy", "cross-origin"
+"""What a handler may say of its answer: that other sites may show it."""
+PICTURES: Final = "/pictures/"
+
+
 async def harden(_request: web.Request, response: web.StreamResponse) -> None:
     """Put the headers on an answer that keep browsers from doing what we never ask them to."""
+    lent = response.headers.get(LENDING) == LENT
     response.headers.update(HARDENED)
+    if lent:
+        response.headers[LENDING] = LENT
     # What is shown is somebody's, and may have changed since.
     response.headers.setdefault("Cache-Control", "no-store")
 
@@ -74,7 +82,7 @@ async def own_forms(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _public(request: web.Request) -> bool:
-    return request.path == "/healthz" or request.path.startswith("/static/")
+    return request.path == "/healthz" or request.path.startswith(("/static/", PICTURES))
 
 
 async def _check_origin(request: web.Request) -> None:

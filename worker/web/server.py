@@ -38,9 +38,12 @@ def make_app(console: Console, areas: Iterable[Area] = AREAS, templates: Sequenc
 
 
 async def _in_background(app: web.Application) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(work()) for work in app[CONSOLE].background]
+    console = app[CONSOLE]
+    tasks = [asyncio.create_task(work()) for work in console.background]
     yield
     await ended(tasks)
+    if console.album is not None:
+        await console.album.gallery.close()
 
 
 class Server:
