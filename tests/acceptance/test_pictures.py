@@ -9,16 +9,20 @@ import time
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from acceptance.deployment import READY
 from acceptance.destinations import email, hipchat
 from acceptance.vendors import body
-from fakes.processes import until
+from fakes.processes import free_port, until
 from PIL import Image
 
 pytestmark = pytest.mark.slow
 
+PASSWORD = "correct horse battery"
 PATIENT = {"BELLHOP_PICTURE_WAIT_S": "20"}
 """What is tested here is what arrives; on a machine with other things to do, the usual 0.3 s would be a gamble."""
 
@@ -119,9 +123,24 @@ def test_whoever_wants_no_pictures_gets_none(another, vendors, certificate):
     assert images(arrival) == []
 
 
-def test_vendors_get_an_address_where_the_console_has_one(another, vendors, certificate):
-    """HipChat's card has a thumbnail behind the public address; a mail has the picture itself as before."""
-    deployment = another(BELLHOP_WEB_PUBLIC_URL="https://alerts.example.com", **PATIENT)
+def fetched(port, path):
+    """What the console answers to somebody who knows nobody there, once it listens."""
+
+    def answer():
+        try:
+            with urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as reply:
+                return reply.read()
+        except HTTPError as refusal:
+            return refusal.code
+        except URLError:
+            return None
+
+    return until(lambda: answer() not in {None, 503} and answer(), 60, "a console that draws")
+
+
+def test_vendors_get_an_address_that_the_console_answers(another, vendors, certificate):
+    """HipChat's card has a thumbnail that whoever has its address can fetch; a mail has the picture itself."""
+    deployment = another(BELLHOP_WEB_PUBLIC_URL="https://alerts.example.com", BELLHOP_WEB_PASSWORD=PASSWORD, **PATIENT)
     room = hipchat(vendors, "linked")
     room["settings"]["message_format"] = "html"
     deployment.apply({"linked": {"room": room, "mail": email(vendors, "linked@example.com", certificate)}})
@@ -129,7 +148,13 @@ def test_vendors_get_an_address_where_the_console_has_one(another, vendors, cert
         worker.wait_for(READY)
         deployment.send(alert("linked"))
         deployment.wait_for(2, "linked")
-    (arrival,) = vendors.accepted("hipchat", "linked")
-    assert body(arrival)["card"]["thumbnail"]["url"].startswith("https://alerts.example.com/pictures/")
     (mail,) = vendors.accepted("email", "linked@example.com")
-    assert len(images(mail)) == 1
+    (drawn,) = images(mail)
+    (arrival,) = vendors.accepted("hipchat", "linked")
+    url = body(arrival)["card"]["thumbnail"]["url"]
+    assert url.startswith("https://alerts.example.com/pictures/")
+    port = free_port()
+    with deployment.start("console", "bellhop", "web", "--port", str(port)):
+        path = urlsplit(url).path
+        assert fetched(port, path) == drawn
+        assert fetched(port, f"{path[:-8]}AAAA.png") == 404

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from pictures.conftest import NOW, seen
 
+from worker import demo
 from worker.channels.colours import colour_of
+from worker.events import parse_event
 from worker.models import Severity, Status
 from worker.pictures.chart import Chart
 from worker.pictures.charts import chart_of
@@ -19,6 +23,7 @@ from worker.pictures.drawing import LINE, THRESHOLD, NothingToDraw, draw
 from worker.pictures.renderer import PNG_BYTES
 
 SIZE = (1280, 640)
+DOCS = Path(__file__).parents[2] / "docs" / "images" / "metric.png"
 
 
 def rgb(colour: str) -> tuple[int, ...]:
@@ -164,3 +169,13 @@ def test_the_chart_says_what_the_event_does(make_event):
 def test_a_comparator_tells_the_side(make_event, comparator, side):
     """Signs and Sematext's words alike."""
     assert chart_of(make_event({"comparator": comparator})).beyond == side
+
+
+def test_the_picture_in_the_docs_is_small():
+    """The demo's first alert, as docs/pictures.md shows it; BELLHOP_SCREENSHOTS=1 draws it anew."""
+    alert = demo.firing(NOW, "docs")[0]
+    png = draw(chart_of(parse_event(alert, default_id="1", received_at=NOW, max_bytes=100_000)))
+    if os.environ.get("BELLHOP_SCREENSHOTS"):
+        DOCS.write_bytes(png)
+    assert seen(DOCS.read_bytes()).size == SIZE
+    assert len(png) < 40_000
