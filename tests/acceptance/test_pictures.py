@@ -54,20 +54,21 @@ def drawing_process(worker) -> int:
     return until(found, 20, "a process that draws")
 
 
-def test_a_mail_shows_the_metric(another, vendors, certificate):
+@pytest.mark.parametrize("pool", ["threads", "prefork"])
+def test_a_mail_shows_the_metric(another, vendors, certificate, pool):
     """The alert arrives with a picture in its text, drawn from its own points; a room's text comes without."""
-    deployment = another(**PATIENT)
-    mail, room = email(vendors, "pictured@example.com", certificate), hipchat(vendors, "pictured")
-    deployment.apply({"pictured": {"mail": mail, "room": room}})
-    with deployment.worker("pictured") as worker:
+    name, deployment = f"pictured-{pool}", another(**PATIENT)
+    mail, room = email(vendors, f"{name}@example.com", certificate), hipchat(vendors, name)
+    deployment.apply({name: {"mail": mail, "room": room}})
+    with deployment.worker(name, pool) as worker:
         worker.wait_for(READY)
-        deployment.send(alert("pictured"))
-        deployment.wait_for(2, "pictured")
-    (arrival,) = vendors.accepted("email", "pictured@example.com")
+        deployment.send(alert(name))
+        deployment.wait_for(2, name)
+    (arrival,) = vendors.accepted("email", f"{name}@example.com")
     (png,) = images(arrival)
     assert Image.open(io.BytesIO(png)).size == (1280, 640)
     assert body(arrival)["attachments"] == []
-    (room,) = vendors.accepted("hipchat", "pictured")
+    (room,) = vendors.accepted("hipchat", name)
     assert body(room)["message_format"] == "text"
 
 
@@ -109,6 +110,10 @@ def test_a_drawing_process_that_stands_still_or_dies_costs_its_pictures_only(ano
         os.kill(drawing_process(worker), signal.SIGKILL)
         sent(4)
         assert len(sent(5)) == 1
+        # When: its worker dies
+        last = drawing_process(worker)
+        os.kill(worker.pid, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{last}").exists(), 20, "the end of a process that draws for nobody")
 
 
 def test_whoever_wants_no_pictures_gets_none(another, vendors, certificate):

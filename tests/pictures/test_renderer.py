@@ -126,6 +126,17 @@ async def test_closing_ends_it_in_the_middle(make_renderer, make_event):
     assert await process.wait() != 0
 
 
+async def test_the_process_ends_with_its_input(tmp_path):
+    """Nobody has to look for it after a worker was killed; and what was no chart ends it as well."""
+    for sent in (b"", b"\x00", b"\x00\x00\x01\x00 and not so many"):
+        process = await module._spawned(module.COMMAND, environment(tmp_path))
+        process.stdin.write(sent)
+        process.stdin.close()
+        async with asyncio.timeout(60):
+            assert await process.stdout.read()
+            assert await process.wait() == 0
+
+
 def test_the_process_is_told_no_secret(monkeypatch, tmp_path):
     """What is drawn comes from outside, so whoever breaks in there finds nothing."""
     monkeypatch.setenv("BELLHOP_MASTER_KEYS", "canary")
