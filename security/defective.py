@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field, SecretStr
 
-from worker.channels.channel import Channel, ChannelSettings
+from worker.channels.channel import Channel, ChannelSettings, Shows
 from worker.messages import CommandLine, HttpPost, Message, Reply
 from worker.models import Notice, Verdict
 
@@ -21,6 +21,7 @@ class Where(StrEnum):
     REFUSAL = "refusal"
     CARRY = "carry"
     JUDGE = "judge"
+    SHOWS = "shows"
 
 
 class Inner(BaseModel):
@@ -54,7 +55,7 @@ def compose(_notice: Notice, settings: CrashingSettings) -> Message:
         case Where.CARRY:
             unfit: Any = settings.secrets  # no header that can be sent, nor even text
             return HttpPost(url=settings.url, label="POST", headers={"X-Key": unfit.encode()}, body=unfit)
-        case Where.JUDGE:
+        case Where.JUDGE | Where.SHOWS:
             return CommandLine(path="/nowhere", line="x")
 
 
@@ -67,5 +68,14 @@ def judge(_reply: Reply, settings: CrashingSettings) -> Verdict:
         raise RuntimeError(f"no verdict with {settings!r}") from error
 
 
-CHANNEL: Final = Channel(name=NAME, label="Crashing", settings=CrashingSettings, compose=compose, judge=judge)
+def shows(settings: CrashingSettings) -> Shows:
+    """Nothing, if it does not fail."""
+    if settings.where is Where.SHOWS:
+        raise RuntimeError(f"no picture with {settings.secrets}")
+    return Shows.NOTHING
+
+
+CHANNEL: Final = Channel(
+    name=NAME, label="Crashing", settings=CrashingSettings, compose=compose, judge=judge, shows=shows
+)
 SAMPLE: Final = {"where": "compose", "token": "canary", "keys": {"a": [{"key": "canary"}]}}

@@ -21,6 +21,8 @@ SETTLED_S: Final = 60.0
 UNDER_WAY_S: Final = 20.0
 EVENTS: Final = {"good": 2, "bad": 1, "parroted": 10}
 """How many to each destination at full size."""
+METRIC: Final = {"name": "used", "value": 2.5, "points": [[1.0, 1.0], [2.0, 2.5]]}
+"""So that channels are asked what they show of it."""
 _CHANNEL = re.compile(rb'"channel":"\w+"')
 Apps = dict[str, dict[str, Any]]
 
@@ -96,7 +98,7 @@ class Days:
             for number in range(self._count(app)):
                 self._send(app, f"{app}-{number}")
         self._redis.xadd("bellhop:events", {"event": orjson.dumps({"app": "good", "title": [self._words]})})
-        self._send("crashes", "crash", self._other)
+        self._send("crashes", "crash", self._other, metric=METRIC)
 
     def tamper(self) -> None:
         """Somebody with Redis gives an app another's settings: as they are, cut off, and as another channel's."""

@@ -24,12 +24,15 @@ class Known:
     event: str
     applied: str
     changed: str
+    password: str
+    """A file with the password of a user of the console."""
     short: bool
 
 
 LASTING: Final[Mapping[Words, Words]] = {
     ("up",): ("--flower-port", "0"),
     ("worker",): (),
+    ("web",): ("--port", "0"),
     ("sandbox",): ("--port", "0", "--smtp-port", "0", "--nsca-port", "0"),
     ("deliveries", "watch"): (),
 }
@@ -40,6 +43,7 @@ LONG: Final = frozenset({("demo",), ("worker",)})
 
 def uses(known: Known) -> dict[Words, list[Words]]:
     """By command the arguments that it is called with, but for `--json`."""
+    typed = ("ann", "--password-file", known.password)
     event, good, parroted = known.event, list(known.apps["good"]), list(known.apps["parroted"])
     shown = parroted[:3] if known.short else parroted
     return {
@@ -63,6 +67,15 @@ def uses(known: Known) -> dict[Words, list[Words]]:
         ("keys", "list"): [()],
         ("keys", "rotate"): [()],
         ("keys", "forget"): [("0123456789ab",)],
+        ("users", "add"): [(*typed, "--app", "good")],
+        ("users", "password"): [typed],
+        ("users", "list"): [()],
+        ("users", "revoke"): [("ann", "--app", "good")],
+        ("users", "remove"): [("ann",)],
+        ("tokens", "add"): [("ci", "--app", "good")],
+        ("tokens", "list"): [()],
+        ("tokens", "revoke"): [("ci",)],
+        ("audit",): [(), ("--app", "good")],
         ("demo",): [("--once",)],
     }
 
@@ -82,7 +95,7 @@ def _commands(command: Any, words: Words) -> Iterator[tuple[Words, bool]]:
 def uncovered(typer_app: typer.Typer = app) -> list[str]:
     """The commands that nothing here calls."""
     nothing: Apps = {name: {} for name in ("good", "parroted")}
-    called = {*uses(Known(nothing, "", "", "", short=False)), *LASTING}
+    called = {*uses(Known(nothing, "", "", "", "", short=False)), *LASTING}
     return [" ".join(words) for words in commands(typer_app) if words not in called]
 
 

@@ -115,7 +115,9 @@ class Visit:
         up_log = world.shell.said[-1]
         defective = self._start_others(world)
         applied, changed = days.apply(), write_apps(world, "changed", apps_of(self._changed, world))
-        known = Known(days.apps, self._tracer, applied, changed, short=self._short)
+        password = world.folders.typed / "password"
+        password.write_text(self._typed.text, "utf-8")
+        known = Known(days.apps, self._tracer, applied, changed, str(password), short=self._short)
         self._say("good and bad days")
         world.wait_ready(up_log, defective.log)
         world.wait_for_flower()

@@ -71,6 +71,7 @@ class World:
         self.folders = Folders.within(folder)
         self.monitor = self.folders.logs / "monitor"
         self.proxy = Canary("operator/HTTPS_PROXY", fresh())
+        self.web_password = Canary("operator/web_password", fresh())
         self.keys = [new_key(), new_key()]
         self.redis = Server(self.folders.redis)
         self.good, self.bad = Vendor(options), Vendor(options)
@@ -119,7 +120,7 @@ class World:
         """The operator's secrets."""
         password = urlsplit(self.redis.url).password or ""
         keys = [Canary(f"operator/master_keys.{number}", key.rstrip("=")) for number, key in enumerate(self.keys)]
-        return [Canary("operator/redis_url", password), *keys, self.proxy]
+        return [Canary("operator/redis_url", password), *keys, self.proxy, self.web_password]
 
     def environment(self, **more: str) -> dict[str, str]:
         """A child's: without what this machine sets for Bellhop, and with this very source tree to import from."""
@@ -132,6 +133,7 @@ class World:
             "BELLHOP_REDIS_URL": self.redis.url,
             "BELLHOP_MASTER_KEYS": ",".join(self.keys),
             "BELLHOP_ALLOWED_ADDRESSES": "127.0.0.0/8",
+            "BELLHOP_WEB_PASSWORD": self.web_password.text,
             "BELLHOP_STATE_DIR": str(self.folders.typed / "state"),
             "BELLHOP_LOG_LEVEL": "debug",
             "BELLHOP_LOG_FORMAT": "json",
@@ -152,9 +154,9 @@ class World:
         return self._stack.enter_context(process)
 
     def start_up(self) -> int:
-        """`bellhop up`: a worker and Flower, kept running; its process id."""
+        """`bellhop up`: a worker, the console and Flower, kept running; its process id."""
         flower_port = free_port()
-        pid = self.shell.start("up", "--flower-port", str(flower_port))
+        pid = self.shell.start("up", "--flower-port", str(flower_port), "--web-port", str(free_port()))
         self._stack.callback(self.shell.end, pid)
         self.processes.append(pid)
         self.flower = f"http://127.0.0.1:{flower_port}"
