@@ -7,8 +7,11 @@ import asyncio
 import pytest
 from fakes.renderer import PNG
 from pictures.conftest import NOW
+from structlog.testing import capture_logs
 
 from config.settings import Settings
+from security.defective import CHANNEL as CRASHING
+from security.defective import SAMPLE, CrashingSettings
 from worker.channels import CHANNELS
 from worker.keys import NO_KEYS, MasterKeys
 from worker.models import Notice
@@ -140,6 +143,17 @@ async def test_a_defect_costs_the_picture_and_not_the_alert(make_event):
 
     notice = notice_of(make_event())
     assert await Illustrator(Broken(), None, 0.0).illustrated(notice, CHANNELS["email"], MAIL) is notice
+
+
+async def test_a_channel_that_fails_shows_no_secret(fake_renderer, make_event):
+    """What it quotes in its exception is stars in the log, and the alert goes out without a picture."""
+    settings = CrashingSettings.model_validate(SAMPLE | {"where": "shows", "token": "a-canary-of-a-length"})
+    draws, notice = Illustrator(Gallery(fake_renderer()), None, LONG_S), notice_of(make_event())
+    with capture_logs() as lines:
+        assert await draws.illustrated(notice, CRASHING, settings) is notice
+    assert [line["event"] for line in lines] == ["picture.crashed"]
+    assert "no picture with ***" in lines[0]["exception"]
+    assert "canary" not in str(lines)
 
 
 def test_the_settings_decide_whether_there_are_pictures(tmp_path):

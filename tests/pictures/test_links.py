@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.keys import MasterKeys
+from worker.pictures.album import Album
+from worker.pictures.gallery import Gallery
 from worker.pictures.links import DAY_S, LIFE_S, Links, link_keys, make_token, read_token
 
 NOW = 1_795_442_700
@@ -82,3 +84,9 @@ def test_keys_are_worked_out_from_the_master_keys():
     assert keys[1:] == link_keys(MasterKeys([OTHER]))
     assert not {*keys} & {KEY, OTHER}
     assert masters.derived(b"another purpose") != keys
+
+
+def test_nothing_shows_the_keys(fake_renderer):
+    """Neither what makes addresses nor what reads them, wherever they are printed."""
+    shown = f"{Album(Gallery(fake_renderer()), (KEY,))!r} {Links('https://alerts.example.com', [KEY])!r}"
+    assert repr(KEY)[2:-1] not in shown

@@ -38,11 +38,18 @@ async def test_a_chart_becomes_a_png(make_renderer, make_event):
     first = await drawing.draw(chart)
     assert seen(first).size == (1280, 640)
     assert drawing.up
-    with pytest.raises(NoPicture, match="NothingToDraw"):
+    with pytest.raises(NoPicture, match=r"NothingToDraw in draw, line \d+ of drawing.py"):
         await drawing.draw(replace(chart, points=()))
     assert await drawing.draw(chart) == first
     await drawing.close()
     assert not drawing.up
+
+
+async def test_what_a_picture_fails_on_is_not_quoted(make_renderer, make_event):
+    """It goes to the log, where no words of an alert belong: what went wrong and where, not on what."""
+    chart = replace(chart_of(make_event()), colour="canary")
+    with pytest.raises(NoPicture, match=r"^ValueError in \w+, line \d+ of \w+.py$"):
+        await make_renderer().draw(chart)
 
 
 async def test_a_process_that_was_killed_is_replaced(make_renderer, make_event):

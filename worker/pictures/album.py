@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config.settings import Settings
 from worker.keys import MasterKeys
@@ -15,7 +15,7 @@ class Album:
     """Both, for as long as a console runs."""
 
     gallery: Gallery
-    keys: tuple[bytes, ...]
+    keys: tuple[bytes, ...] = field(repr=False)
     """Newest first; an address made with any of them is good."""
 
 

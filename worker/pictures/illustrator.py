@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from traceback import format_exception
 from typing import Any
 
 import structlog
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 
 from config.settings import Settings
 from worker.channels.channel import Channel, Shows
+from worker.channels.secrecy import without_secrets
 from worker.keys import MasterKeys
 from worker.models import Event, Notice, Picture
 from worker.pictures.charts import alt_text
@@ -33,8 +35,10 @@ class Illustrator:
         """
         try:
             picture = await self._picture(notice.event, channel.shows(settings))
-        except Exception:
-            log.exception("picture.crashed", delivery=notice.delivery_id)
+        except Exception as defect:  # noqa: BLE001
+            # It must not tell the log what the settings hold.
+            traceback = without_secrets("".join(format_exception(defect)), settings)
+            log.error("picture.crashed", delivery=notice.delivery_id, exception=traceback)  # noqa: TRY400
             return notice
         return replace(notice, picture=picture) if picture else notice
 

@@ -13,6 +13,8 @@ import signal
 import sys
 import warnings
 from contextlib import suppress
+from pathlib import Path
+from traceback import walk_tb
 from typing import Final
 
 from worker.pictures.chart import CHARTS, LENGTH_BYTES, Chart, Drawn, framed
@@ -46,9 +48,16 @@ def main() -> None:
         try:
             drawn = Drawn(png=draw(CHARTS.decode(chart)))
         except Exception as problem:  # noqa: BLE001 - matplotlib may fail in any way; the next chart is another one
-            drawn = Drawn(problem=f"{type(problem).__name__}: {problem}"[:PROBLEM_CHARS])
+            drawn = Drawn(problem=_words(problem))
         signal.setitimer(signal.ITIMER_REAL, 0)
         _send(sink, drawn)
+
+
+def _words(problem: Exception) -> str:
+    """What went wrong and where, for a log; a library's own words could quote the alert, which is for no log."""
+    *_, (frame, line) = walk_tb(problem.__traceback__)
+    code = frame.f_code
+    return f"{type(problem).__name__} in {code.co_name}, line {line} of {Path(code.co_filename).name}"[:PROBLEM_CHARS]
 
 
 def _confine() -> None:
