@@ -132,6 +132,7 @@ async def open_console(
         settings = Settings(_env_file=None, **options)
         passwords = Passwords(CHEAP)
         console = assemble(settings, redis, Place(host, settings.web_public_url), KEYS, passwords)
+        stack.callback(console.history.close)
         console = replace(console, **parts)
         await console.destinations.save(apps)
         await open_entrance(console.place, settings.web_password, console.users, console.tokens)

@@ -364,3 +364,28 @@ def test_a_value_is_replaced():
     """Frozen rows can be made anew from others, as pages do."""
     (row,) = history_of(found()).events(None, *ALWAYS)
     assert replace(row, title="x").title == "x"
+
+
+def test_the_revision_changes_with_every_change():
+    """Whoever saw an answer can tell by it whether another may be different; questions do not change it."""
+    history = history_of(*some(2))
+    before = history.revision
+    history.events(None, *ALWAYS, text="cpu")
+    history.histogram("a", *ALWAYS)
+    assert history.revision == before
+    add(history, found(NOW, id="new"))
+    assert history.revision != before
+    seen = {before, history.revision}
+    history.database.clear()
+    assert history.revision not in seen
+
+
+def test_metrics_by_name_and_as_many_as_are_wanted():
+    """The names are those of all that the span has anything of, in the order of the series themselves."""
+    events = [found(NOW + n, id=f"e{n}", metric={"name": f"m{n}", "points": [[NOW + n, 1.0]]}) for n in range(4)]
+    history = history_of(*events)
+    span = ("checkout", NOW, NOW + 3)
+    assert history.metrics(*span) == ["m2", "m1", "m0"] == [each.name for each in history.series(*span)]
+    assert [each.name for each in history.series(*span, most_metrics=2)] == ["m2", "m1"]
+    assert history.metrics(*span, visible={"other"}) == []
+    assert history.metrics("checkout", NOW + 10, NOW + 20) == []

@@ -21,6 +21,8 @@ from worker.stores.records import Records
 from worker.transports import Carrier
 from worker.wakeups import keep_telling
 from worker.web.audit import Audit
+from worker.web.history import History
+from worker.web.history_feed import HistoryFeed
 from worker.web.hosts import Place
 from worker.web.passwords import Passwords
 from worker.web.sessions import Sessions
@@ -48,6 +50,8 @@ class Console:
     sessions: Sessions
     tries: Tries
     audit: Audit
+    history: History
+    """What has been read of Redis so far."""
     album: Album | None = None
     """Pictures of metrics; None where there are none."""
     background: tuple[Work, ...] = ()
@@ -65,7 +69,7 @@ def assemble(
     settings: Settings, redis: Redis, place: Place, keys: MasterKeys, passwords: Passwords | None = None
 ) -> Console:
     """Put the parts together; called on the event loop."""
-    prefix, hashing = settings.prefix, passwords or Passwords()
+    prefix, hashing, history = settings.prefix, passwords or Passwords(), History()
     users = Users(redis, prefix, hashing)
     # Whoever changes the master keys has to know that this process reads and writes with these.
     telling = partial(
@@ -84,6 +88,7 @@ def assemble(
         sessions=Sessions(redis, prefix, users, settings.web_session_hours),
         tries=Tries(redis, prefix),
         audit=Audit(redis, prefix, kept=settings.web_audit_kept),
+        history=history,
         album=open_album(settings, keys),
-        background=(telling,),
+        background=(telling, HistoryFeed(redis, prefix, history).run),
     )

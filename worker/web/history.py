@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import islice
 
 from worker.web import history_deliveries, history_events, history_health, history_histogram, history_series
 from worker.web.history_database import Database
@@ -36,6 +37,11 @@ class History:
         self.database = Database(path, full_text=full_text)
         self.feeding = Feeding()
         self._now = now
+
+    @property
+    def revision(self) -> str:
+        """Changes whenever anything on record has changed."""
+        return self.database.revision
 
     def close(self) -> None:
         """Forget everything."""
@@ -89,12 +95,25 @@ class History:
         return history_histogram.histogram(self.database, wanted, slots)
 
     def series(
-        self, app: str, since: float, until: float, *, visible: Apps = None, name: str = "", most_points: int = 2000
+        self,
+        app: str,
+        since: float,
+        until: float,
+        *,
+        visible: Apps = None,
+        name: str = "",
+        most_metrics: int = 50,
+        most_points: int = 2000,
     ) -> list[Metric]:
         """The app's metrics (or the one with that name), the one that was alerted last first."""
         if not only(app, visible):
             return []
-        return history_series.series(self.database, app, since, until, name=name, most_points=most_points)
+        found = history_series.series(self.database, app, since, until, name=name, most_points=most_points)
+        return list(islice(found, most_metrics))
+
+    def metrics(self, app: str, since: float, until: float, *, visible: Apps = None) -> list[str]:
+        """The names of all that `series` has to show."""
+        return history_series.names(self.database, app, since, until) if only(app, visible) else []
 
     def deliveries(
         self, wanted: DeliveryFilter, limit: int = 100, before: tuple[int, int] | None = None

@@ -98,11 +98,18 @@ class Database:
 
     def __init__(self, path: str = "", *, full_text: bool = True) -> None:
         self._path, self._wants_search = path, full_text
+        self._begun = 0
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._wanted: dict[str, list[int]] = {}
         self._open()
 
+    @property
+    def revision(self) -> str:
+        """Changes with every change."""
+        return f"{self._begun}.{self._sql.total_changes}"
+
     def _open(self) -> None:
+        self._begun += 1
         self._sql = sqlite3.connect(self._path, isolation_level=None)
         self._sql.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._sql.executescript(SCHEMA)

@@ -16,6 +16,9 @@ METRICS: Final = """
 SELECT no, name, unit, aggregation, comparator, window_s FROM metrics
 WHERE app = ? AND newest >= ? AND (? = '' OR name = ?) ORDER BY newest DESC LIMIT ?"""
 POINTS: Final = "SELECT at / 1000.0, value FROM points WHERE metric = ? AND at >= ? AND at < ? ORDER BY at"
+ANY: Final = """
+SELECT 1 WHERE EXISTS (SELECT 1 FROM events WHERE metric = ? AND key >= ? AND key < ?)
+  OR EXISTS (SELECT 1 FROM points WHERE metric = ? AND at >= ? AND at < ?)"""
 ALERTS: Final = """
 SELECT key, arrival, kind, id, title, value, threshold FROM events
 WHERE metric = ? AND key >= ? AND key < ? ORDER BY key DESC LIMIT ?"""
@@ -26,13 +29,25 @@ WHERE arrival = ? AND finished_at IS NOT NULL AND fate IN (SELECT no FROM fates 
 
 def series(
     database: Database, app: str, since: float, until: float, *, name: str = "", most_points: int = 2000
-) -> list[Metric]:
+) -> Iterator[Metric]:
     """The app's metrics of which there is anything in the span, the one that was alerted last first."""
-    numbers, name = database.apps([app]) or [], text(name, NAME_CHARS)
     low, high = first_key(since), first_key(until)
-    rows = [row for no in numbers for row in database.rows(METRICS, no, low, name, name, MOST_METRICS)]
-    metrics = (_metric(database, row, low, high, most_points) for row in rows)
-    return [metric for metric in metrics if metric.points or metric.markers]
+    for row in _rows(database, app, low, name):
+        metric = _metric(database, row, low, high, most_points)
+        if metric.points or metric.markers:
+            yield metric
+
+
+def names(database: Database, app: str, since: float, until: float) -> list[str]:
+    """Their names."""
+    low, high = first_key(since), first_key(until)
+    span = (low >> TIE_BITS, high >> TIE_BITS)
+    return [name for no, name, *_ in _rows(database, app, low) if database.row(ANY, no, low, high, no, *span)]
+
+
+def _rows(database: Database, app: str, low: int, name: str = "") -> list[tuple[Any, ...]]:
+    numbers, name = database.apps([app]) or [], text(name, NAME_CHARS)
+    return [row for no in numbers for row in database.rows(METRICS, no, low, name, name, MOST_METRICS)]
 
 
 def thin(points: Points, most: int) -> Points:

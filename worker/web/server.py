@@ -75,3 +75,4 @@ class Server:
         """Let what is being answered finish, and close."""
         await self._runner.cleanup()
         await self._console.carrier.close()
+        self._console.history.close()
