@@ -309,14 +309,28 @@ async def test_a_redis_that_is_away_is_waited_for(fed):
     await ended([task])
 
 
-async def test_a_defect_is_not_the_end(fed):
-    """Something in Redis that nobody thought of keeps nobody from the rest."""
+async def test_an_answer_that_nobody_expected_is_waited_out(fed):
+    """Somebody put something else under one of the keys."""
     one = fed(away_s=0.01)
     await one.redis.set("t:recent", "no sorted set")
     task = asyncio.create_task(one.feed.run())
     await until(lambda: one.history.feeding.away_since is not None)
     await one.redis.delete("t:recent")
     await one.dispatch("e1")
+    await until(lambda: one.ids() == ["e1"])
+    await ended([task])
+
+
+async def test_a_defect_is_not_the_end(fed):
+    """Whatever goes wrong with the history itself: it is tried again, and what was lost is read again."""
+    one = fed(away_s=0.01)
+    await one.dispatch("e1")
+    await one.until_read()
+    one.history.close()
+    task = asyncio.create_task(one.feed.run())
+    await asyncio.sleep(0.05)
+    assert not task.done()
+    one.history.database.clear()
     await until(lambda: one.ids() == ["e1"])
     await ended([task])
 

@@ -33,8 +33,8 @@ MOST_ROWS = 1000
 class History:
     """The questions. `until` is not within a span, `since` is; all times are epoch seconds."""
 
-    def __init__(self, path: str = "", *, now: Callable[[], float] = time.time, full_text: bool = True) -> None:
-        self.database = Database(path, full_text=full_text)
+    def __init__(self, *, now: Callable[[], float] = time.time, full_text: bool = True) -> None:
+        self.database = Database(full_text=full_text)
         self.feeding = Feeding()
         self._now = now
 

@@ -23,14 +23,15 @@ KEYS_OF_KIND: Final = "SELECT key FROM events WHERE kind = ? AND key >= ? AND ke
 KEYS_OF_MANY: Final = """
 SELECT key FROM events WHERE kind = ? AND key >= ? AND key < ? AND app IN wanted_apps ORDER BY key DESC LIMIT ?"""
 SEARCHED: Final = """
-SELECT rowid FROM search WHERE search MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"""
+SELECT key, kind FROM search JOIN events ON key = search.rowid
+WHERE search MATCH ? AND search.rowid >= ? AND search.rowid < ? ORDER BY search.rowid DESC LIMIT ?"""
 SEARCHED_MANY: Final = """
-SELECT key FROM search JOIN events ON key = search.rowid
+SELECT key, kind FROM search JOIN events ON key = search.rowid
 WHERE search MATCH ? AND search.rowid >= ? AND search.rowid < ? AND app IN wanted_apps
 ORDER BY search.rowid DESC LIMIT ?"""
 # Where SQLite was built without FTS5.
 LOOKED_FOR: Final = """
-SELECT key FROM events WHERE key >= ? AND key < ? AND kind IN (SELECT value FROM json_each(?))
+SELECT key, kind FROM events WHERE key >= ? AND key < ? AND +kind IN (SELECT value FROM json_each(?))
 AND (? OR app IN wanted_apps) AND NOT EXISTS (SELECT 1 FROM json_each(?) AS pattern WHERE
   title || ' ' || message || ' ' || rule || ' ' || source || ' ' || tags || ' ' || id NOT LIKE value ESCAPE '!')
 ORDER BY key DESC LIMIT ?"""
@@ -83,7 +84,7 @@ def _keys(database: Database, wanted: EventFilter, limit: int) -> list[int]:
     if wanted.is_empty:
         return []
     if wanted.text:
-        return searched(database, wanted, limit)
+        return [key for key, _ in searched(database, wanted, limit)]
     queries = (KEYS_OF_APP, KEYS_OF_KIND, KEYS_OF_MANY)
     found = (database.rows(sql, *values, limit) for _, sql, values in streams(database, wanted, queries))
     return heapq.nlargest(limit, (key for rows in found for (key,) in rows))
@@ -105,19 +106,17 @@ def streams(
             yield kind, of_many, values
 
 
-def searched(database: Database, wanted: EventFilter, limit: int) -> list[int]:
-    """The keys of what has the filter's words, newest first; all of them with a limit of -1."""
+def searched(database: Database, wanted: EventFilter, limit: int) -> list[tuple[int, int]]:
+    """Key and kind of what has the filter's words, newest first; all of them with a limit of -1."""
     many = wanted.apps is not None and len(wanted.apps) > FEW_APPS
     if wanted.apps is not None and (many or not database.searches):
         database.want("wanted_apps", wanted.apps)
     span = (wanted.low, wanted.high)
     if not database.searches:
         kinds, patterns = orjson.dumps(list(wanted.kinds)), orjson.dumps(patterns_of(wanted.text))
-        found = database.rows(LOOKED_FOR, *span, kinds, wanted.apps is None, patterns, limit)
-    else:
-        match = match_of(wanted.text, None if many else wanted.apps, wanted.kinds)
-        found = database.rows(SEARCHED_MANY if many else SEARCHED, match, *span, limit) if match else []
-    return [key for (key,) in found]
+        return database.rows(LOOKED_FOR, *span, kinds, wanted.apps is None, patterns, limit)
+    match = match_of(wanted.text, None if many else wanted.apps, wanted.kinds)
+    return database.rows(SEARCHED_MANY if many else SEARCHED, match, *span, limit) if match else []
 
 
 def _event(row: tuple[Any, ...]) -> EventRow:

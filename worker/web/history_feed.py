@@ -39,7 +39,7 @@ class HistoryFeed:
         prefix: str,
         history: History,
         *,
-        most: int = 1_000_000,
+        most: int = 250_000,
         tick_s: float = TICK_S,
         away_s: float = AWAY_S,
         now: Callable[[], float] = time.time,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from worker.web.history_database import Database
-from worker.web.history_values import NAME_CHARS, TIE_BITS, text
+from worker.web.history_values import NAME_CHARS, TIE_BITS, Standing, text
 
 IN_SPAN: Final = """
 SELECT apps.name, id, arrival FROM events JOIN apps ON apps.no = app WHERE arrival >= ? AND arrival < ?"""
@@ -14,11 +14,12 @@ LATEST: Final = """
 SELECT apps.name, id, arrival FROM events JOIN apps ON apps.no = app ORDER BY arrival DESC LIMIT ?"""
 OLDEST: Final = "SELECT arrival FROM events WHERE arrival < ? ORDER BY arrival LIMIT ?"
 FIND: Final = """
-SELECT deliveries.arrival, nth, place, state FROM events JOIN deliveries ON deliveries.arrival = events.arrival
+SELECT deliveries.arrival, nth, place, state, attempts, finished_at, due_at
+FROM events JOIN deliveries ON deliveries.arrival = events.arrival
   JOIN places ON places.no = place JOIN fates ON fates.no = fate
 WHERE events.app = (SELECT no FROM apps WHERE name = ?) AND id = ? AND destination = ?"""
 OPEN: Final = """
-SELECT deliveries.arrival, nth, place, state, apps.name, destination, id
+SELECT deliveries.arrival, nth, place, state, attempts, finished_at, due_at, apps.name, destination, id
 FROM deliveries INDEXED BY deliveries_open JOIN events ON events.arrival = deliveries.arrival
   JOIN places ON places.no = place JOIN apps ON apps.no = places.app JOIN fates ON fates.no = fate
 WHERE open AND (deliveries.arrival, nth) > (?, ?) ORDER BY deliveries.arrival, nth LIMIT ?"""
@@ -31,6 +32,14 @@ class Known(NamedTuple):
     nth: int
     place: int
     state: str
+    attempts: int
+    finished_at: float | None
+    due_at: float | None
+
+    def stands(self, standing: Standing) -> bool:
+        """Whether that is nothing new."""
+        told = (standing.state, standing.attempts, standing.finished_at, standing.due_at)
+        return told == (self.state, self.attempts, self.finished_at, self.due_at)
 
 
 def count(database: Database) -> int:
@@ -67,7 +76,7 @@ def find(database: Database, app: str, destination: str, event_id: str) -> Known
 def still_open(database: Database, after: tuple[int, int], at_most: int) -> list[tuple[Known, tuple[str, str, str]]]:
     """Deliveries that are not settled, beyond (arrival, nth); with app, destination and event id of each."""
     rows = database.rows(OPEN, *after, at_most)
-    return [(Known(*row[:4]), (row[4], row[5], row[6])) for row in rows]
+    return [(Known(*known), (app, destination, event_id)) for *known, app, destination, event_id in rows]
 
 
 def _by_name(rows: Iterable[tuple[Any, ...]]) -> dict[str, int]:

@@ -73,8 +73,7 @@ class News:
     def _write(self, deliveries: Sequence[Known], records: Sequence[bytes | None]) -> Iterator[None]:
         for delivery, record in zip(deliveries, records, strict=True):
             standing = standing_of(record)
-            # Without a record it is owed, and that is all there is to know of it.
-            if standing.state != "owed" or delivery.state != "owed":
+            if not delivery.stands(standing):
                 write_standing(self._database, delivery, standing)
             yield
 

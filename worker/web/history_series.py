@@ -9,7 +9,7 @@ from worker.web.history_database import Database
 from worker.web.history_rows import Marker, Metric
 from worker.web.history_values import KINDS, NAME_CHARS, TIE_BITS, first_key, seconds, text
 
-MOST_METRICS, MOST_MARKED = 50, 200
+MOST_METRICS, MOST_MARKED = 50, 100
 Points = Sequence[tuple[float, float]]
 
 METRICS: Final = """
@@ -20,11 +20,13 @@ ANY: Final = """
 SELECT 1 WHERE EXISTS (SELECT 1 FROM events WHERE metric = ? AND key >= ? AND key < ?)
   OR EXISTS (SELECT 1 FROM points WHERE metric = ? AND at >= ? AND at < ?)"""
 ALERTS: Final = """
-SELECT key, arrival, kind, id, title, value, threshold FROM events
+SELECT key, kind, id, title, value, threshold FROM events
 WHERE metric = ? AND key >= ? AND key < ? ORDER BY key DESC LIMIT ?"""
 TOLD: Final = """
-SELECT finished_at, destination, channel FROM deliveries JOIN places ON no = place
-WHERE arrival = ? AND finished_at IS NOT NULL AND fate IN (SELECT no FROM fates WHERE state = 'delivered')"""
+SELECT finished_at, id, title, kind, value, destination, channel
+FROM events JOIN deliveries ON deliveries.arrival = events.arrival JOIN places ON no = place
+WHERE metric = ? AND key >= ? AND key < ? AND finished_at >= ? AND finished_at < ?
+  AND fate IN (SELECT no FROM fates WHERE state = 'delivered')"""
 
 
 def series(
@@ -70,8 +72,9 @@ def _metric(database: Database, row: tuple[Any, ...], low: int, high: int, most_
     no, name, unit, aggregation, comparator, window_s = row
     points = database.rows(POINTS, no, low >> TIE_BITS, high >> TIE_BITS)
     alerts = database.rows(ALERTS, no, low, high, MOST_MARKED + 1)
-    marked = (marker for alert in alerts[:MOST_MARKED] for marker in _markers(database, alert))
-    within = (marker for marker in marked if seconds(low) <= marker.at < seconds(high))
+    marked = alerts[:MOST_MARKED]
+    told = database.rows(TOLD, no, marked[-1][0], high, seconds(low), seconds(high)) if marked else []
+    markers = [*map(_alerted, marked), *map(_told, told)]
     return Metric(
         name=name,
         unit=unit,
@@ -80,15 +83,18 @@ def _metric(database: Database, row: tuple[Any, ...], low: int, high: int, most_
         window_s=window_s,
         thresholds=tuple(sorted({alert[-1] for alert in alerts if alert[-1] is not None})),
         points=tuple(thin(points, max(2, most_points))),
-        markers=tuple(sorted(within, key=lambda marker: marker.at)),
+        markers=tuple(sorted(markers, key=lambda marker: marker.at)),
         thinned=len(points) > max(2, most_points),
         more_markers=len(alerts) > MOST_MARKED,
     )
 
 
-def _markers(database: Database, alert: tuple[Any, ...]) -> Iterator[Marker]:
-    key, arrival, kind, event_id, title, value, _ = alert
+def _alerted(row: tuple[Any, ...]) -> Marker:
+    key, kind, event_id, title, value, _ = row
     severity, status = KINDS[kind]
-    yield Marker(seconds(key), status, event_id, title, severity, value)
-    for at, destination, channel in database.rows(TOLD, arrival):
-        yield Marker(at, "told", event_id, title, severity, value, destination, channel)
+    return Marker(seconds(key), status, event_id, title, severity, value)
+
+
+def _told(row: tuple[Any, ...]) -> Marker:
+    at, event_id, title, kind, value, destination, channel = row
+    return Marker(at, "told", event_id, title, KINDS[kind][0], value, destination, channel)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -25,8 +24,9 @@ LAST_MS: Final = (1 << 42) - 1
 KINDS: Final = tuple((severity.value, status.value) for severity in Severity for status in Status)
 """An event's kind is its place here."""
 OPEN: Final = frozenset({"owed", "retrying"})
+LAST_S: Final = LAST_MS / 1000
 MOST_INTEGER: Final = 2**31
-FURTHEST: Final = 1e300
+MOST: Final = 1e300
 
 
 class Standing(NamedTuple):
@@ -124,11 +124,10 @@ def event_columns(event: Event) -> tuple[int, str, str, str, str, str, str, str]
     )
 
 
-def points_of(event: Event) -> Iterator[tuple[int, float]]:
+def points_of(event: Event) -> list[tuple[int, float]]:
     """(epoch ms, value) of its metric's points: those that a chart can show."""
-    for at, value in event.metric.points if event.metric else ():
-        if math.isfinite(value) and 0 <= at <= LAST_MS / 1000:
-            yield milliseconds(at), value
+    points = event.metric.points if event.metric else ()
+    return [(round(at * 1000), value) for at, value in points if 0 <= at <= LAST_S and -MOST < value < MOST]
 
 
 def key_of(at_ms: int, app: str, event_id: str) -> int:
@@ -172,7 +171,7 @@ def text(value: str, limit: int) -> str:
 
 def number(value: float | None) -> float | None:
     """A number that can be drawn and sent as JSON, or None."""
-    return float(value) if value is not None and abs(value) < FURTHEST else None
+    return float(value) if value is not None and abs(value) < MOST else None
 
 
 def _integer(value: int | None) -> int | None:

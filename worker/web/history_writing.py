@@ -10,6 +10,7 @@ from worker.models import Event, Metric
 from worker.web.history_database import Database
 from worker.web.history_known import Known
 from worker.web.history_values import (
+    LAST_MS,
     NAME_CHARS,
     OPEN,
     TIES,
@@ -44,11 +45,12 @@ def write_event(database: Database, found: Found) -> None:
     if before is not None:
         forget(database, before)
     arrival = _add_event(database, app, found)
-    rows = zip(found.to, found.standings, strict=True)
-    for nth, ((destination, channel), standing) in enumerate(rows):
+    rows = []
+    for nth, ((destination, channel), standing) in enumerate(zip(found.to, found.standings, strict=True)):
         place = database.place(app, text(destination, NAME_CHARS), text(channel, NAME_CHARS))
-        database.run(ADD_DELIVERY, arrival, nth, place, *_standing(database, standing))
+        rows.append((arrival, nth, place, *_standing(database, standing)))
         _note_success(database, place, standing)
+    database.run_each(ADD_DELIVERY, rows)
 
 
 def write_standing(database: Database, known: Known, standing: Standing) -> None:
@@ -68,7 +70,7 @@ def forget(database: Database, arrival: int) -> None:
 def _add_event(database: Database, app: int, found: Found) -> int:
     event = found.event
     key, arrival = (key_of(ms, event.app, event.id) for ms in (milliseconds(event.occurred_at), found.arrived_ms))
-    points = list(points_of(event))
+    points = points_of(event)
     metric = _metric(database, app, event.metric, key, points) if event.metric else None
     about = (*event_columns(event), metric, *_measured(event), min((at for at, _ in points), default=None))
     # As many as there can be in a millisecond: then there is no number left, and SQLite's own error is the truth.
@@ -105,7 +107,7 @@ def _trim(database: Database, metric: int) -> None:
         database.forget_metric(metric)
         return
     since = database.one("SELECT min(points_from) FROM events WHERE metric = ? AND points_from IS NOT NULL", metric)
-    database.run("DELETE FROM points WHERE metric = ? AND at < ?", metric, 2**62 if since is None else since)
+    database.run("DELETE FROM points WHERE metric = ? AND at < ?", metric, LAST_MS + 1 if since is None else since)
 
 
 def _standing(database: Database, standing: Standing) -> tuple[object, ...]:
@@ -114,5 +116,7 @@ def _standing(database: Database, standing: Standing) -> tuple[object, ...]:
 
 
 def _note_success(database: Database, place: int, standing: Standing) -> None:
-    if standing.state == "delivered" and standing.finished_at is not None:
-        database.run(SUCCESS, standing.finished_at, place)
+    at = standing.finished_at
+    if standing.state == "delivered" and at is not None and at > database.successes.get(place, 0.0):
+        database.successes[place] = at
+        database.run(SUCCESS, at, place)
