@@ -174,7 +174,7 @@ def judge(reply: Reply, settings: PagerDutySettings) -> Verdict:
         return replace(verdict, detail=_refusal(answer, settings) or verdict.detail)
     if reply.status != 202:
         return bad_reply(reply, settings, "PagerDuty answers 202")
-    return replace(verdict, provider_ref=reference(answer.get("dedup_key")))
+    return replace(verdict, provider_ref=reference(answer.get("dedup_key"), settings))
 
 
 def _refusal(answer: dict[str, Any], settings: PagerDutySettings) -> str:

@@ -132,10 +132,11 @@ def shown(value: Any, settings: Any = None) -> str:
 REFERENCE_CHARS = 256
 
 
-def reference(value: Any) -> str | None:
+def reference(value: Any, settings: Any) -> str | None:
     """The vendor's name for what it took, as it stands, for it may be sent back; None where it cannot be shown."""
-    fits = isinstance(value, str) and 0 < len(value) <= REFERENCE_CHARS and value.isprintable()
-    return value if fits else None
+    if not isinstance(value, str) or not 0 < len(value) <= REFERENCE_CHARS or not value.isprintable():
+        return None
+    return value if without_secrets(value, settings) == value else None
 
 
 def json_object(body: bytes) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def judge_web_api(reply: Reply, settings: Any) -> Verdict:
     if reply.status != 200 or not isinstance(answer.get("ok"), bool):
         return bad_reply(reply, settings, "Slack's Web API answers 200 and a JSON object with `ok`")
     if answer["ok"]:
-        return replace(verdict, detail="ok", provider_ref=_reference(answer))
+        return replace(verdict, detail="ok", provider_ref=_reference(answer, settings))
     return _by_name(verdict, reply, shown(answer.get("error"), settings), shown(answer.get("needed"), settings))
 
 
@@ -83,7 +83,7 @@ def _by_name(verdict: Verdict, reply: Reply, error: str, needed: str = "") -> Ve
     return replace(verdict, kind=kind, reason=reason, detail=detail, retry_after_s=retry_after_s(reply.headers))
 
 
-def _reference(answer: dict[str, Any]) -> str | None:
+def _reference(answer: dict[str, Any], settings: Any) -> str | None:
     """`<channel id>:<ts>`: what a thread or an update of this message needs."""
-    channel, ts = (reference(answer.get(name)) for name in ("channel", "ts"))
+    channel, ts = (reference(answer.get(name), settings) for name in ("channel", "ts"))
     return f"{channel}:{ts}" if channel and ts else None
