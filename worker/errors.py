@@ -6,6 +6,7 @@
     ├── InvalidEvent             an event that cannot be read; carries the field
     ├── InvalidSettings          settings that cannot be used; carries every problem with its path
     ├── NotFound                 an app, destination, event or delivery that is not there
+    ├── Outdated                 a change to something that somebody else has changed in between
     ├── Unavailable              Redis or another part that has to be up is not
     ├── Altered                  something sealed that is not what was sealed for this place
     └── KeyMissing               something sealed under a master key that this process does not have
@@ -44,6 +45,10 @@ class InvalidSettings(BellhopError):
 
 class NotFound(BellhopError):
     """An app, destination, event or delivery that is not there."""
+
+
+class Outdated(BellhopError):
+    """A change to something that somebody else has changed in between: nothing was done."""
 
 
 class Unavailable(BellhopError):

@@ -16,15 +16,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from redis.asyncio import Redis
-from redis.exceptions import WatchError
 
 from worker.channels import CHANNELS
 from worker.channels.channel import Channel
-from worker.errors import Altered, BellhopError, NotFound
+from worker.errors import Altered, BellhopError, InvalidSettings, NotFound, Outdated
 from worker.keys import MasterKeys
 from worker.models import App
+from worker.stores.edits import ABSENT, Edit, Opened, revision_of
 from worker.stores.key_register import KeyRegister
-from worker.stores.sealing import KEY_FIELD, sealed_app, unsealed_app, with_enabled
+from worker.stores.sealing import KEY_FIELD, sealed_app, sealed_destination, unsealed_app, with_enabled
 
 CACHED_APPS = 120_000
 """Some 5 KB each, of those that have had events."""
@@ -45,6 +45,25 @@ class Destinations(Protocol):
 
     async def set_enabled(self, app: str, destination: str, *, enabled: bool) -> None:
         """Switch a destination on or off; NotFound where it is not there."""
+
+    async def opened(self, app: str) -> Opened:
+        """The app as it is stored now, with the revision of each destination; NotFound where it is not there."""
+
+    async def change(self, app: str, edit: Edit, expected: str) -> None:
+        """Put or delete one destination, touch no other, and end no other's troubles.
+
+        Args:
+            app: the app.
+            edit: the destination, and what becomes of it.
+            expected: the revision that the change was made to; ABSENT where there was none.
+
+        Raises:
+            Outdated: where it is not that revision any more.
+            NotFound: where the app, or what is to be deleted, is not there.
+        """
+
+    async def add(self, app: str) -> None:
+        """Make an app without destinations; InvalidSettings where there is one of that name."""
 
     async def delete(self, app: str) -> None:
         """Delete an app with its destinations; NotFound where it is not there."""
@@ -130,26 +149,61 @@ class RedisDestinations:
     async def set_enabled(self, app: str, destination: str, *, enabled: bool) -> None:
         """Switch a destination on or off; NotFound where it is not there."""
         key = self._app + app
-        while True:
-            async with self._redis.pipeline(transaction=True) as pipe:
-                await pipe.watch(key)
-                raw = await pipe.hget(key, destination)
-                if raw is None or destination == KEY_FIELD:
-                    raise NotFound(f"app {app} has no destination {destination}")
-                try:
-                    changed = with_enabled(raw, enabled=enabled)
-                except ValueError:
-                    raise BellhopError(f"{app}/{destination}: {Altered()}") from None
-                pipe.multi()
-                pipe.hset(key, destination, changed)
-                if enabled:
-                    pipe.hdel(self._troubles, f"{app}/{destination}")
-                self._record(pipe, [app])
-                try:
-                    await pipe.execute()
-                except WatchError:
-                    continue  # somebody saved the app in between: read it again
-                return
+
+        async def switch(pipe: Any) -> None:
+            raw = await pipe.hget(key, destination)
+            if raw is None or destination == KEY_FIELD:
+                raise NotFound(f"app {app} has no destination {destination}")
+            try:
+                changed = with_enabled(raw, enabled=enabled)
+            except ValueError:
+                raise BellhopError(f"{app}/{destination}: {Altered()}") from None
+            pipe.multi()
+            pipe.hset(key, destination, changed)
+            if enabled:
+                pipe.hdel(self._troubles, f"{app}/{destination}")
+            self._record(pipe, [app])
+
+        # Read again and tried again where somebody saved the app in between.
+        await self._redis.transaction(switch, key)
+
+    async def opened(self, app: str) -> Opened:
+        """The app as it is stored now, with the revision of each destination; NotFound where it is not there."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.sismember(self._names, app)
+            pipe.hgetall(self._app + app)
+            known, fields = await pipe.execute()
+        if not known:
+            raise NotFound(f"there is no app {app}")
+        found = unsealed_app(app, fields, self._keys, self._channels)
+        return Opened(found, {name.decode("utf-8", "replace"): revision_of(raw) for name, raw in fields.items()})
+
+    async def change(self, app: str, edit: Edit, expected: str) -> None:
+        """Put or delete one destination whose revision is `expected`, and touch no other."""
+        key = self._app + app
+
+        async def put(pipe: Any) -> None:
+            known, count = await pipe.sismember(self._names, app), await pipe.hlen(key)
+            data_key, raw = await pipe.hmget(key, KEY_FIELD, edit.name)
+            _check(app, edit, known=known, at=revision_of(raw), expected=expected)
+            fields = {} if edit.after is None else sealed_destination(edit.after, data_key, self._keys)
+            if KEY_FIELD in fields:
+                await self._register.refuse_to_lock_out(self._keys.newest)
+            pipe.multi()
+            self._put(pipe, key, edit, fields, last=count <= len((KEY_FIELD, edit.name)))
+            pipe.hdel(self._troubles, f"{app}/{edit.name}")
+            self._record(pipe, [app])
+
+        await self._redis.transaction(put, key, self._names)
+
+    async def add(self, app: str) -> None:
+        """Make an app without destinations; InvalidSettings where there is one of that name."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.sadd(self._names, app)
+            self._record(pipe, [app])
+            added, *_ = await pipe.execute()
+        if not added:
+            raise InvalidSettings([f"name: there is an app {app} already"])
 
     async def delete(self, app: str) -> None:
         """Delete an app with its destinations; NotFound where it is not there."""
@@ -212,6 +266,16 @@ class RedisDestinations:
         while len(self._cache) > self._cached_apps:
             del self._cache[next(iter(self._cache))]
 
+    def _put(self, pipe: Any, key: str, edit: Edit, fields: Mapping[str, bytes], *, last: bool) -> None:
+        if fields:
+            pipe.hset(key, mapping=fields)
+        elif last:
+            pipe.delete(key)  # the data key has nothing left to seal
+        else:
+            pipe.hdel(key, edit.name)
+        if KEY_FIELD in fields:
+            pipe.sadd(self._in_use, self._keys.newest)
+
     def _remove(self, pipe: Any, app: str) -> None:
         pipe.srem(self._names, app)
         pipe.delete(self._app + app)
@@ -220,3 +284,13 @@ class RedisDestinations:
         # Every lookup reads the newest entry again, until there is another; so that one is short.
         for some in filter(None, (apps[:-1], apps[-1:])):
             pipe.xadd(self._changes, {"apps": " ".join(some)}, maxlen=CHANGES_KEPT, approximate=True)
+
+
+def _check(app: str, edit: Edit, *, known: bool, at: str, expected: str) -> None:
+    """Refuse an edit of what is not there, or not any more what it was."""
+    if not known:
+        raise NotFound(f"there is no app {app}")
+    if edit.name == KEY_FIELD or (edit.after is None and expected == ABSENT):
+        raise NotFound(f"app {app} has no destination {edit.name}")
+    if at != expected:
+        raise Outdated(f"{app}/{edit.name} was changed in between")

@@ -47,6 +47,26 @@ def sealed_app(app: App, keys: MasterKeys) -> dict[str, bytes]:
     return {KEY_FIELD: key} | {name: _stored(each, cipher) for name, each in app.destinations.items()}
 
 
+def sealed_destination(destination: Destination, key: bytes | None, keys: MasterKeys) -> dict[str, bytes]:
+    """The fields to store for one destination beside the others of its app, which stay as they are.
+
+    Args:
+        destination: the destination.
+        key: what the app has stored as KEY_FIELD; None where it has none, and then a fresh one is among the fields.
+        keys: the master keys.
+
+    Raises:
+        BellhopError: where the app's data key cannot be had; nothing beside it could be read either.
+    """
+    if key is None:
+        key, cipher = _fresh_key(destination.app, keys)
+        return {KEY_FIELD: key, destination.name: _stored(destination, cipher)}
+    had = _cipher(destination.app, {KEY_FIELD.encode(): key}, keys)
+    if isinstance(had, BellhopError):
+        raise had
+    return {destination.name: _stored(destination, had)}
+
+
 def unsealed_app(name: str, fields: Mapping[bytes, bytes], keys: MasterKeys, channels: Mapping[str, Channel]) -> App:
     """The app that `fields` store; a destination that cannot be read has no settings, and `problem` says why."""
     cipher = _cipher(name, fields, keys)
