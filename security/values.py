@@ -23,6 +23,7 @@ from worker.errors import BellhopError
 from worker.messages import Reply
 from worker.models import App, Destination
 from worker.settings_fields import settings_from_pairs
+from worker.shown_request import shown_request
 from worker.trial import diagnosis, trial_notice
 
 Trees = Sequence[tuple[Channel, Tree]]
@@ -44,6 +45,7 @@ def _values(channel: Channel, tree: Tree, app_name: str) -> Iterator[Any]:
     message = channel.compose(trial_notice(app_name, time.time(), {"host": "h"}), settings)
     yield from (settings, other, destination, app, message, message.label, shown_fields(destination))
     yield from (write_apps({app_name: app}), warnings_of({app_name: app}), diff_apps({}, {app_name: app}))
+    yield shown_request(message, settings)
     yield from (
         channel.limits(settings),
         channel.all_warnings(settings),
@@ -54,7 +56,7 @@ def _values(channel: Channel, tree: Tree, app_name: str) -> Iterator[Any]:
     for status in (200, 401, 500):
         reply = Reply(status=status, body=said, headers={"location": said.decode()}, detail="")
         attempted = Attempted(channel.judge(reply, settings), message.label, reply)
-        yield from (reply, attempted, attempted.verdict, diagnosis(channel, attempted))
+        yield from (reply, attempted, attempted.verdict, diagnosis(channel, attempted, settings))
 
 
 def errors(settings: Trees, app: str) -> Iterator[Named]:

@@ -28,11 +28,21 @@ LOCALHOST = (ip_address("127.0.0.1"), ip_address("::1"))
 
 def address_fields(settings: BaseModel) -> Iterator[tuple[str, str]]:
     """(name as written, host in lower case) of each setting that says where messages go and is filled in."""
+    yield from ((name, _host(text)) for name, text in addresses(settings) if text)
+
+
+def addresses(settings: BaseModel) -> Iterator[tuple[str, str]]:
+    """(name as written, the whole of it) of each setting that says where messages go; empty where it is not set.
+
+    Such an address may hold a secret. Those of models within the settings are among them: `proxy.url`.
+    """
     for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
+        value, written = getattr(settings, name), written_name(name, field)
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if isinstance(text, str) and text and says_where(field):
-            yield written_name(name, field), _host(text)
+        if isinstance(value, BaseModel):
+            yield from ((f"{written}.{inner}", text) for inner, text in addresses(value))
+        elif says_where(field):
+            yield written, text if isinstance(text, str) else ""
 
 
 def _host(text: str) -> str:

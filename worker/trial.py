@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from worker.attempt import Attempted, Carries, attempt
 from worker.channels.channel import Channel, ChannelSettings, excerpt
 from worker.channels.secrecy import without_secrets
 from worker.models import Event, Kind, Notice, Reason, Severity, Verdict
+from worker.shown_request import ShownRequest, shown_request
 
 UNSAVED = "test"
 """The app's name where settings are tried that belong to none yet."""
@@ -34,6 +36,8 @@ class Trial:
     """Where it went, without path and token."""
     elapsed_ms: float
     warnings: list[str]
+    request: ShownRequest | None = None
+    """What went out; None where no message could be made."""
 
 
 async def tried(
@@ -48,7 +52,7 @@ async def tried(
         now: epoch seconds.
         app: whose destination it is.
     """
-    notice = trial_notice(app, now, _tags(settings))
+    notice = trial_notice(app, now, trial_tags(settings))
     try:
         attempted = await attempt(channel, settings, notice, carrier)
     except Exception as defect:  # noqa: BLE001 - of ours; a traceback would show its words, which may quote a secret
@@ -60,13 +64,21 @@ async def tried(
         delivered=verdict.kind is Kind.DELIVERED,
         status_code=verdict.status_code,
         reason=verdict.reason.value,
-        diagnosis=without_secrets(diagnosis(channel, attempted), settings),
+        diagnosis=without_secrets(diagnosis(channel, attempted, settings), settings),
         detail=without_secrets(verdict.detail, settings),
         body=excerpt(attempted.reply.body, settings) if attempted.reply else "",
         label=attempted.label,
         elapsed_ms=round(attempted.elapsed_ms, 1),
         warnings=channel.all_warnings(settings),
+        request=_request(channel, settings, notice),
     )
+
+
+def _request(channel: Channel, settings: ChannelSettings, notice: Notice) -> ShownRequest | None:
+    # What was carried was made of the same notice, and making it is pure: this is the same message.
+    with suppress(Exception):  # a defect there was told already
+        return shown_request(channel.compose(notice, settings), settings)
+    return None
 
 
 def trial_notice(app: str, now: float, tags: dict[str, str]) -> Notice:
@@ -89,24 +101,25 @@ def trial_notice(app: str, now: float, tags: dict[str, str]) -> Notice:
 
 def address_warnings(channel: Channel, settings: ChannelSettings, allowed: AllowList) -> list[str]:
     """What can be told of the destination's address without a Test, when it is saved or shown."""
-    warning = address_warning(channel, settings, trial_notice(UNSAVED, 0.0, _tags(settings)), allowed)
+    warning = address_warning(channel, settings, trial_notice(UNSAVED, 0.0, trial_tags(settings)), allowed)
     return [warning] if warning else []
 
 
-def _tags(settings: ChannelSettings) -> dict[str, str]:
+def trial_tags(settings: ChannelSettings) -> dict[str, str]:
     """Nagios alone needs a host; where its settings name none for events without, the test has to bring one."""
     host_tag = getattr(settings, "host_tag", None)
     return {host_tag: "bellhop-test"} if host_tag and not getattr(settings, "unknown_host", "") else {}
 
 
-def diagnosis(channel: Channel, attempted: Attempted) -> str:
+def diagnosis(channel: Channel, attempted: Attempted, settings: ChannelSettings) -> str:
     """What came of a Test and what to do about it."""
     verdict = attempted.verdict
     if verdict.kind is Kind.DELIVERED:
         return _delivered(channel, attempted)
-    hint = _HINTS.get(verdict.reason, "the reply was not understood")
+    hint = channel.hint(verdict, settings) or _HINTS.get(verdict.reason, "the reply was not understood")
     said = f"{verdict.status_code}: " if verdict.status_code else ""
-    told = f" ({verdict.detail})" if verdict.detail else ""
+    detail = verdict.detail.removesuffix(hint).removesuffix("; ")
+    told = f" ({detail})" if detail else ""
     return f"{said}{hint}{told}"
 
 

@@ -18,6 +18,7 @@ from worker.channels.secrecy import secrets_of
 from worker.messages import Failure, HttpPost, Reply
 from worker.models import Kind, Reason, Severity, Status
 from worker.settings_tree import written_fields
+from worker.shown_request import shown_request
 
 CANARY = "canary"
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -284,3 +285,25 @@ def test_a_refused_address_is_told_with_its_setting(case, make_event, make_notic
                 assert field_of(led[1], led[0]) == f"settings.{name}"
                 assert warning.startswith(f"settings.{name}: {LOOPBACK} is not a public address")
                 assert address_warning(case.channel, led[0], notice, AllowList([parsed(LOOPBACK)])) is None
+
+
+def test_what_was_sent_can_be_shown(case, make_notice, make_event):
+    """A request is readable, and none of the settings' secrets is in it, however the channel writes it."""
+    notice = make_notice(make_event(), test=True)
+    shown = shown_request(case.channel.compose(notice, case.settings), case.settings)
+    assert CANARY not in repr(shown).lower()
+    assert shown.method
+    assert shown.address
+    assert "Disk" in shown.body or case.variant in {"query", "form", "json"}
+
+
+def test_form_hints_name_fields(case):
+    """What a channel says of its form is about fields that it has, and values that they may have."""
+    fields, hints = written_fields(case.channel.settings), case.channel.form
+    named = {*hints.first, *hints.marked, *hints.only_with, *(other for other, _ in hints.only_with.values())}
+    assert named <= set(fields)
+    assert len(set(hints.first)) == len(hints.first)
+    for name, field in fields.items():
+        assert not (field.is_required() and hints.first and name not in hints.first), "required, and folded away"
+    for other, value in hints.only_with.values():
+        assert value in list(fields[other].annotation)

@@ -66,6 +66,30 @@ async def test_what_went_wrong_is_told_with_what_to_do(reply, words):
     assert words in trial.diagnosis
 
 
+async def test_an_old_token_that_is_refused_is_told_as_such():
+    """A 401 to a token of HipChat's API v1 says what to do about it, in the words of its page, and theirs once."""
+    body = b'{"error":{"code":401,"message":"Invalid OAuth session","type":"Unauthorized"}}'
+    trial = await trial_of(Reply(status=401, body=body), pairs=HIPCHAT | {"token": "0123456789abcdef0123456789abcd"})
+    assert trial.diagnosis == (
+        "401: this looks like an OAuth1 token; create an OAuth2 token in Rooms / your room / Tokens "
+        "(Invalid OAuth session (Unauthorized))"
+    )
+
+
+async def test_the_request_is_shown_without_its_secrets():
+    """Method, address, headers and body as they went out, the token as stars; also where nothing came back."""
+    for reply in (Reply(status=204), Reply(failure=Failure.CONNECT)):
+        request = (await trial_of(reply)).request
+        assert (request.method, request.headers["Authorization"]) == ("POST", "Bearer ***")
+        assert request.address == "https://api.hipchat.com/v2/room/Ops/notification"
+        assert '"color": "gray"' in request.body
+        assert TOKEN not in repr(request)
+    kind = CHANNELS["nagios"]
+    nowhere = settings_from_pairs({"via": "nsca", "host": "n.example.com"}, kind).model_copy(update={"host_tag": ""})
+    trial = await tried(kind, nowhere, FakeCarrier(Reply()), now=1_700_000_000.0)
+    assert (trial.reason, trial.request) == ("bad_settings", None)
+
+
 async def test_what_does_not_confirm_says_so():
     """NSCA and a command file count as sent, with an honest sentence."""
     nsca = await trial_of(Reply(), "nagios", {"via": "nsca", "host": "nagios.example.com"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Flag, auto
 from functools import cached_property
 from typing import Any, Self
@@ -49,6 +49,7 @@ __all__ = [
     "Channel",
     "ChannelSettings",
     "Endpoint",
+    "FormHints",
     "Host",
     "HttpUrl",
     "Limit",
@@ -67,6 +68,7 @@ __all__ = [
     "json_object",
     "judge_failure",
     "judge_http",
+    "no_hint",
     "no_limits",
     "no_warnings",
     "reference",
@@ -144,6 +146,25 @@ def shows_links(_settings: Any) -> Shows:
     return Shows.LINK
 
 
+def no_hint(_verdict: Verdict, _settings: Any) -> str:
+    """A vendor whose refusals mean what they say."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormHints:
+    """What a form cannot tell from the fields themselves. Fields by the names that people write."""
+
+    first: tuple[str, ...] = ()
+    """What most people fill in, in this order; the others are folded away. Empty: what is required."""
+    marked: tuple[str, ...] = ()
+    """Fields that are marked as required though another may stand in for them."""
+    advice: str = ""
+    """What to do before anything is filled in: one line."""
+    only_with: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """field -> (another field, the value of that with which alone it means anything)."""
+
+
 def credential_key(*parts: str) -> str:
     """A name for a credential that can be shown: the same for the same secret, and no way back to it."""
     return digest(*parts)[:16]
@@ -189,6 +210,10 @@ class Channel:
     """Whether the vendor knows a repeated message by a key of ours, so that one of unknown fate may be sent again."""
     keeps_thread: bool = False
     """Whether the `provider_ref` of a firing alert is handed to its resolved one as `notice.thread_ref`."""
+    hint: Callable[[Verdict, Any], str] = no_hint
+    """(verdict, settings) -> what a refusal most likely means with these settings, and what to do; or nothing."""
+    form: FormHints = FormHints()
+    """How the console shows the settings."""
     confirms: bool = True
     """Whether an answer proves delivery. NSCA and command files give none, and Test says so."""
     shows: Callable[[Any], Shows] = shows_nothing

@@ -19,6 +19,7 @@ from worker.channels.channel import (
     CaFile,
     Channel,
     ChannelSettings,
+    FormHints,
     Host,
     Shows,
     VerifyTls,
@@ -234,5 +235,6 @@ CHANNEL = Channel(
     warnings=warnings,
     idempotent=True,
     shows=shows,
+    form=FormHints(first=("to", "from", "host", "security", "port", "username", "password")),
     success="250",
 )

@@ -15,6 +15,7 @@ from worker.channels.channel import (
     CaFile,
     Channel,
     ChannelSettings,
+    FormHints,
     Limit,
     SecretUrl,
     Shows,
@@ -25,7 +26,7 @@ from worker.channels.channel import (
 )
 from worker.channels.hipchat_address import DEFAULT_BASE, RoomAddress, room_address
 from worker.channels.hipchat_card import card, html_message
-from worker.channels.hipchat_verdict import judge, looks_like_oauth1
+from worker.channels.hipchat_verdict import hint, judge, looks_like_oauth1
 from worker.channels.wording import clip, plain, within
 from worker.messages import HttpPost
 from worker.models import Event, Notice, Severity, Status
@@ -45,7 +46,7 @@ class HipChatSettings(ChannelSettings):
 
     room: str | None = Field(
         default=None,
-        title="Room",
+        title="HipChat room id or name",
         min_length=1,
         max_length=100,
         coerce_numbers_to_str=True,
@@ -54,7 +55,7 @@ class HipChatSettings(ChannelSettings):
     )
     token: Token | None = Field(
         default=None,
-        title="Token",
+        title="HipChat token",
         description="An OAuth2 token with the scope Send Notification: Rooms / your room / Tokens. May be left out "
         "where the base URL holds it.",
     )
@@ -190,5 +191,11 @@ CHANNEL = Channel(
     warnings=warnings,
     limits=limits,
     shows=shows,
+    hint=hint,
+    form=FormHints(
+        first=("room", "token"),
+        marked=("room", "token"),
+        advice='First create a user token with "Send Notification" scope',
+    ),
     success="200 or 204",
 )

@@ -73,6 +73,11 @@ def _number(text: str | None) -> float | None:
 OAUTH1_HINT = "this looks like an OAuth1 token; create an OAuth2 token in Rooms / your room / Tokens"
 
 
+def hint(verdict: Verdict, settings: Any) -> str:
+    """The likeliest cause of a 401."""
+    return OAUTH1_HINT if verdict.status_code == 401 and looks_like_oauth1(settings.address.token) else ""
+
+
 def looks_like_oauth1(token: str) -> bool:
     """Whether a token has no upper-case letter: v1 tokens are lower-case hex, v2 tokens 40 of mixed case."""
     return not any(c.isupper() for c in token)

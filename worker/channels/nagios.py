@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 from worker.channels.channel import (
     Channel,
+    FormHints,
     address_label,
     excerpt,
     json_body,
@@ -20,7 +21,7 @@ from worker.channels.channel import (
     wire_url,
 )
 from worker.channels.nagios_check import fitting, host_name, output, service_name, state_of
-from worker.channels.nagios_settings import Encryption, NagiosSettings, PacketBytes, Via
+from worker.channels.nagios_settings import OWN, Encryption, NagiosSettings, PacketBytes, Via
 from worker.messages import CommandLine, HttpPost, Message, PassiveCheck, Reply
 from worker.models import Kind, Notice, Reason, Verdict
 
@@ -147,6 +148,10 @@ CHANNEL = Channel(
     judge=judge,
     warnings=warnings,
     idempotent=True,  # a result states a condition: the same twice changes nothing
+    form=FormHints(
+        first=("via", *OWN[Via.NSCA][:4], "url", "token", "path", "check", "service_name", "unknown_host"),
+        only_with={name: ("via", via.value) for via, names in OWN.items() for name in names},
+    ),
     confirms=False,
     success="status 0 (NRDP); NSCA and the command file never confirm",
 )

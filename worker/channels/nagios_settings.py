@@ -119,7 +119,7 @@ class NagiosSettings(ChannelSettings):
         missing = [name for name in _REQUIRED[self.via] if not getattr(self, name)]
         if missing:
             raise ValueError(f"{' and '.join(missing)} must be set with via: {self.via.value}")
-        foreign = [name for via, names in _OWN.items() if via is not self.via for name in names if self._given(name)]
+        foreign = [name for via, names in OWN.items() if via is not self.via for name in names if self._given(name)]
         if foreign:
             raise ValueError(f"{' and '.join(foreign)} cannot be set with via: {self.via.value}")
         if self.known_hosts and not self.catch_all_host:
@@ -130,9 +130,10 @@ class NagiosSettings(ChannelSettings):
         return name in self.model_fields_set and getattr(self, name) != type(self).model_fields[name].default
 
 
-_OWN = {
+OWN = {
     Via.NSCA: ("host", "port", "password", "encryption_method", "packet_bytes"),
     Via.NRDP: ("url", "token", "verify_tls", "ca_file"),
     Via.COMMAND_FILE: ("path",),
 }
+"""What belongs to one of the three ways."""
 _REQUIRED = {Via.NSCA: ("host",), Via.NRDP: ("url", "token"), Via.COMMAND_FILE: ("path",)}

@@ -17,6 +17,7 @@ from worker.channels.channel import (
     Channel,
     ChannelSettings,
     Endpoint,
+    FormHints,
     HttpUrl,
     Limit,
     bad_reply,
@@ -202,5 +203,6 @@ CHANNEL = Channel(
     limits=limits,
     idempotent=True,
     shows=shows_links,
+    form=FormHints(first=("routing_key", "region")),
     success="202 (Accepted)",
 )

@@ -17,6 +17,7 @@ from worker.channels.channel import (
     Channel,
     ChannelSettings,
     Endpoint,
+    FormHints,
     HttpUrl,
     Limit,
     SecretUrl,
@@ -152,5 +153,6 @@ CHANNEL = Channel(
     limits=limits,
     keeps_thread=True,
     shows=shows_links,
+    form=FormHints(first=("webhook_url", "token", "channel", "on_resolved")),
     success="200 and the body `ok`, or `ok: true`",
 )

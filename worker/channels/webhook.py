@@ -18,6 +18,7 @@ from worker.channels.channel import (
     Channel,
     ChannelSettings,
     Endpoint,
+    FormHints,
     SecretUrl,
     Shows,
     VerifyTls,
@@ -216,4 +217,5 @@ CHANNEL = Channel(
     deadline_s=DEADLINE_S,
     idempotent=True,
     shows=shows,
+    form=FormHints(first=("url", "method", "headers", "send_as", "params")),
 )
