@@ -193,7 +193,7 @@ CHANNEL = Channel(
     shows=shows,
     hint=hint,
     form=FormHints(
-        first=("room", "token"),
+        first=("room", "token", "base_url"),
         marked=("room", "token"),
         advice='First create a user token with "Send Notification" scope',
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from worker.web import apps_pages, audit_pages, health, login, picture_pages
+from worker.web import apps_pages, audit_pages, destination_pages, health, login, picture_pages
 from worker.web.console import Console
 from worker.web.render import Tab
 
@@ -25,5 +25,6 @@ AREAS = (
     Area(picture_pages.routes),
     Area(login.routes),
     Area(apps_pages.routes, Tab("Apps", "/apps")),
+    Area(destination_pages.routes),
     Area(audit_pages.routes, Tab("Audit log", "/audit")),
 )
