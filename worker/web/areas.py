@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from worker.web import apps_pages, audit_pages, destination_pages, health, login, picture_pages
+from worker.web import apps_pages, audit_pages, destination_pages, graph_pages, health, login, picture_pages
 from worker.web.console import Console
 from worker.web.render import Tab
 
@@ -26,5 +26,6 @@ AREAS = (
     Area(login.routes),
     Area(apps_pages.routes, Tab("Apps", "/apps")),
     Area(destination_pages.routes),
+    Area(graph_pages.routes),
     Area(audit_pages.routes, Tab("Audit log", "/audit")),
 )
