@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -18,26 +17,12 @@ from worker.channels.wording import clock
 from worker.commands.deliveries import find
 from worker.commands.output import Exit, coloured, connected, fail, print_json, print_line, print_table, run
 from worker.explain import explain as explained
-from worker.models import DeliveryId, Event
-from worker.stores.ledger import Ledger
-from worker.stores.ledger_values import LedgerLimits
-from worker.stores.records import DeliveryRecord, Records
+from worker.replays import BATCH, Letter, LetterFilter, dead_letters, ledger_for_replays
+from worker.replays import replay as replay_letters
 from worker.stores.troubles import Troubles
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-BATCH: Final = 200
-MS_PER_HOUR: Final = 3_600_000
 UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One dead letter: where it stands, when it died (epoch seconds), and its event."""
-
-    ref: str
-    died_at: float
-    event: Event
-    record: DeliveryRecord
 
 
 def replay(
@@ -53,20 +38,19 @@ def replay(
 ) -> None:
     """Deliver dead letters again: from attempt 1, with a deadline that counts from now."""
     now = time.time()
-    span = (_moment(since, now, 0.0, "--since"), _moment(until, now, now, "--until"))
-
-    def fits(letter: Letter) -> bool:
-        has = (letter.record.app, letter.record.destination, letter.record.channel, letter.record.details.get("reason"))
-        wanted = (app, destination, channel, reason)
-        return all(want in {None, is_} for want, is_ in zip(wanted, has, strict=True)) and event in {
-            None,
-            letter.event.id,
-            f"{letter.event.app}/{letter.event.id}",
-        }
+    wanted = LetterFilter(
+        apps={app} if app else None,
+        event=event or "",
+        destination=destination or "",
+        channel=channel or "",
+        reason=reason or "",
+        since=_moment(since, now, 0.0, "--since"),
+        until=_moment(until, now, now, "--until"),
+    )
 
     async def work() -> tuple[list[Letter], int]:
         async with connected() as redis:
-            letters = [letter for letter in await _dead(redis, span) if fits(letter)]
+            letters = await dead_letters(redis, settings().prefix, wanted)
             return letters, 0 if dry_run else await _replay(redis, letters)
 
     letters, replayed = run(work)
@@ -108,31 +92,11 @@ def explain(
             print_line(paragraph)
 
 
-async def _dead(redis: Redis, span: tuple[float, float]) -> list[Letter]:
-    """The dead letters of a span of epoch seconds, oldest first, with their records."""
-    prefix = settings().prefix
-    rows = await Ledger(redis, prefix).dead(span[0] * 1000, span[1] * 1000)
-    letters: list[Letter] = []
-    for ref, at in rows:
-        delivery = DeliveryId.parse(ref)
-        for record in await Records(redis, prefix).find(delivery.event_id, [delivery.app]):
-            mine = [each for each in record.deliveries if each.destination == delivery.destination]
-            letters += [Letter(ref, at / 1000, record.event, each) for each in mine]
-    return letters
-
-
 async def _replay(redis: Redis, letters: list[Letter]) -> int:
-    config = settings()
-    limits = LedgerLimits(wake_ms=0, retention_ms=int(config.retention_hours * MS_PER_HOUR))
-    # Workers' timers publish what is due, and only while Celery's queues are short: however many these are.
-    ledger, replayed = Ledger(redis, config.prefix, limits), 0
+    ledger = ledger_for_replays(redis, settings().prefix, settings().retention_hours)
     with Progress(transient=True, disable=len(letters) < BATCH) as progress:
         step = progress.add_task("replaying", total=len(letters))
-        for start in range(0, len(letters), BATCH):
-            chunk = letters[start : start + BATCH]
-            replayed += (await ledger.replay([(letter.ref, letter.event) for letter in chunk]))[1]
-            progress.advance(step, len(chunk))
-    return replayed
+        return await replay_letters(ledger, letters, lambda count: progress.advance(step, count))
 
 
 def _moment(text: str, now: float, default: float, option: str) -> float:

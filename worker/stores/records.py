@@ -60,8 +60,11 @@ class Records:
 
     async def find(self, event_id: str, apps: Iterable[str]) -> list[EventRecord]:
         """The records of an event's id, which may have been used by several of `apps`."""
-        names = list(apps)
-        return await self._load([f"{name}/{event_id}".encode() for name in names])
+        return await self.named([f"{name}/{event_id}" for name in apps])
+
+    async def named(self, names: Iterable[str]) -> list[EventRecord]:
+        """The records of those of these events, each `<app>/<event id>`, that are kept."""
+        return await self._load([name.encode() for name in names])
 
     async def latest(self, app: str | None = None) -> AsyncIterator[EventRecord]:
         """Records, newest first; those of one app where it is named."""
