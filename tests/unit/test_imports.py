@@ -43,7 +43,7 @@ LAYERS = [
     {"runtime", "pool", "consumer", "broker", "envelopes", "json_decoder", "task_events"},
     {"tasks"},
     {"app"},
-    {"sandbox", "supervisor", "demo", "explain", "replays"},
+    {"sandbox", "supervisor", "demo", "explain", "replays", "state"},
     {"web"},
     {"commands"},
     {"cli", "__init__"},

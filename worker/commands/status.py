@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError
 from rich.text import Text
 
 from config.settings import misspelt, settings
@@ -15,18 +14,13 @@ from worker.commands.key_findings import key_findings, readable_keys
 from worker.commands.output import Exit, allowed, connected, print_json, print_table, run
 from worker.doubts import doubts_about
 from worker.embedded_redis import redis_url
-from worker.keys import NO_KEYS
-from worker.publisher import QUEUES
+from worker.state import ALIVE_MS, State, read_state, readable_info
 from worker.stores.destinations import RedisDestinations
 from worker.stores.events import EventStream
-from worker.stores.ledger import Ledger
-from worker.stores.records import Records
 from worker.stores.redis_address import redis_address
 from worker.stores.troubles import Troubles
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ALIVE_MS = 30_000
-"""A worker reads the stream every second; one that has been silent for longer is likely gone."""
 OLDEST = (6, 2)
 KEPT = {
     "dead_letters": "dead letters",
@@ -36,49 +30,29 @@ KEPT = {
 }
 
 
-async def gather(redis: Redis) -> dict[str, Any]:
-    """Everything that `status` shows, as plain numbers."""
-    prefix = settings().prefix
-    stream = EventStream(redis, prefix, "status")
-    queues = [await redis.llen(name) for name in QUEUES]
-    workers = await stream.consumers()
-    memory = await _info(redis, "memory")
-    return {
-        "events_waiting": await stream.waiting(),
-        "deliveries": await Ledger(redis, prefix).counts(),
-        "celery_queues": dict(zip(QUEUES, queues, strict=True)),
-        "workers": [row for row in workers if row["idle"] < ALIVE_MS],
-        "kept": await Records(redis, prefix).kept(),
-        "kept_bytes": await Records(redis, prefix).weights(),
-        "in_trouble": len(await Troubles(redis, prefix).all()),
-        "redis_memory_bytes": int(memory["used_memory"]) if memory else None,
-        "apps": len(await RedisDestinations(redis, prefix, NO_KEYS).names()),
-    }
-
-
 def status(as_json: AsJson = False) -> None:
     """What waits, what is owed, who works, and what is kept."""
 
-    async def work() -> dict[str, Any]:
+    async def work() -> State:
         async with connected() as redis:
-            return await gather(redis)
+            return await read_state(redis, settings().prefix)
 
     found = run(work)
     if as_json:
-        print_json(found)
+        print_json(found.as_json())
         return
-    owed = found["deliveries"]
+    owed = found.deliveries
     rows = [
-        ("events waiting in the stream", found["events_waiting"]),
+        ("events waiting in the stream", found.events_waiting),
         ("deliveries due or under way", owed["woken"] + owed["leased"]),
         ("deliveries that wait for their next attempt", owed["owed"]),
         ("deliveries behind another of their condition", owed["waiting"]),
-        ("messages in Celery's queues", sum(found["celery_queues"].values())),
-        ("workers", len(found["workers"])),
-        ("apps", found["apps"]),
-        ("destinations in trouble", found["in_trouble"]),
+        ("messages in Celery's queues", sum(found.celery_queues.values())),
+        ("workers", f"{len(found.alive)}{f' ({len(found.gone)} gone)' if found.gone else ''}"),
+        ("apps", len(found.apps)),
+        ("destinations in trouble", found.in_trouble),
         *((what, _weighed(found, name)) for name, what in KEPT.items()),
-        ("Redis memory", _mebibytes(found["redis_memory_bytes"])),
+        ("Redis memory", _mebibytes(found.redis_memory_bytes)),
     ]
     print_table(["WHAT", "NOW"], [(what, str(now)) for what, now in rows])
 
@@ -87,8 +61,8 @@ def _mebibytes(size: int | None) -> str:
     return "may not be read" if size is None else f"{size / 2**20:.1f} MiB"
 
 
-def _weighed(found: dict[str, Any], name: str) -> str:
-    return f"{found['kept'][name]} ({found['kept_bytes'][name] / 2**20:.1f} MiB)"
+def _weighed(found: State, name: str) -> str:
+    return f"{found.kept[name]} ({found.kept_bytes[name] / 2**20:.1f} MiB)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +107,7 @@ def _environment() -> list[Finding]:
 
 async def examine(redis: Redis) -> list[Finding]:
     """What is right and wrong about Redis, workers and settings."""
-    info = await _info(redis)
+    info = await readable_info(redis)
     config = await _config(redis)
     checks = (_version, _persistence, _eviction, _room)
     found = [check(info, config) for check in checks] if info else [Finding(*UNREADABLE)]
@@ -146,14 +120,6 @@ UNREADABLE = (
     "warning",
     "its version, AOF and memory are unknown: permit INFO, as config/redis.acl.example does",
 )
-
-
-async def _info(redis: Redis, *sections: str) -> dict[str, Any]:
-    """Nothing where an ACL does not permit it."""
-    try:
-        return await redis.info(*sections)
-    except NoPermissionError:
-        return {}
 
 
 async def _config(redis: Redis) -> dict[str, str]:

@@ -36,11 +36,17 @@ class Troubles:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
         self._key = f"{prefix}:troubles"
+        self._holds = f"{prefix}:holds"
 
     async def all(self) -> dict[tuple[str, str], Trouble]:
         """By (app, destination)."""
         found = await cast("Awaitable[dict[bytes, bytes]]", self._redis.hgetall(self._key))
         return {_place(name): _trouble(orjson.loads(raw)) for name, raw in found.items()}
+
+    async def holds(self) -> dict[tuple[str, str], float]:
+        """Until when (epoch seconds) destinations want to be left alone, by (app, destination); some of it is past."""
+        found = await cast("Awaitable[dict[bytes, bytes]]", self._redis.hgetall(self._holds))
+        return {_place(name): float(until) / 1000 for name, until in found.items()}
 
     async def resume(self, app: str, destination: str) -> bool:
         """A Test succeeded, or the settings changed: begin anew. Whether there was any trouble."""
