@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from config.proxy import proxy_address
-from config.web_types import Networks, Site
+from config.web_types import Networks, Site, WebPlace
 from worker.allow_list import Allowed, parsed
 from worker.errors import InvalidSettings
 
@@ -154,6 +154,11 @@ class Settings(BaseSettings):
         default=12, gt=0, le=720, description="After how many hours the console asks for the password again."
     )
     web_audit_kept: int = Field(default=100_000, ge=1000, description="About how many entries the audit log keeps.")
+    flower_url: WebPlace | None = Field(
+        default=None,
+        description="Where people reach Flower, such as `https://flower.example.com`: the console links to it. "
+        "`bellhop up` and `demo` tell their own.",
+    )
     pictures: bool = Field(
         default=True,
         description="Whether notifications hold a picture of the metric, where `bellhop[pictures]` is installed.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
@@ -21,14 +21,29 @@ def networks(value: Any) -> Any:
 
 def site(text: str) -> str:
     """`scheme://host[:port]`, without the slash at its end; ValueError where it is more or less than that."""
+    parts = _parts(text)
+    if parts is None or parts.path not in {"", "/"}:
+        raise ValueError("write it as https://alerts.example.com, without a path")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def place(text: str) -> str:
+    """`scheme://host[:port][/path]`, without the slash at its end; ValueError where it is more or less than that."""
+    parts = _parts(text)
+    if parts is None:
+        raise ValueError("write it as https://flower.example.com, with http or https, and without a password")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def _parts(text: str) -> SplitResult | None:
+    """An HTTP address without user, password, query and fragment; None for anything else."""
     try:
         parts = urlsplit(text)
         known = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1) > 0
     except ValueError:
-        known = False
-    if not known or parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("write it as https://alerts.example.com, without a path")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+        return None
+    more = parts.query or parts.fragment or "@" in parts.netloc
+    return parts if known and not more and text.isascii() and text.isprintable() and " " not in text else None
 
 
 def _network(text: str) -> Network:
@@ -40,3 +55,4 @@ def _network(text: str) -> Network:
 
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(networks)]
 Site = Annotated[str, AfterValidator(site)]
+WebPlace = Annotated[str, AfterValidator(place)]

@@ -111,8 +111,7 @@ class Pipeline(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, parent: Any) -> None:
         """Begin to read the stream and to publish what is due."""
-        del parent
-        process_runtime().begin_intake()
+        process_runtime().begin_intake(parent.hostname)
 
     def stop(self, parent: Any) -> None:
         """Take nothing new; Celery then lets the tasks that run finish."""

@@ -44,7 +44,9 @@ from worker.stores.key_register import KeyRegister
 from worker.stores.ledger import Ledger
 from worker.stores.ledger_values import LedgerLimits
 from worker.stores.redis_address import redis_address
+from worker.stores.roster import Roster, Self, keep_in_touch
 from worker.transports import Carrier
+from worker.version import VERSION
 from worker.wakeups import Wakeups, keep_leases, keep_telling
 
 log = structlog.get_logger()
@@ -71,6 +73,8 @@ class Parts:
     stream: EventStream
     telling: Callable[[], Coroutine[Any, Any, None]]
     """Tells which master keys this worker has."""
+    signs: Callable[[str], Coroutine[Any, Any, None]]
+    """Gives signs of life, with the worker's name in Celery."""
     illustrator: Illustrator | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -125,7 +129,14 @@ def assemble(settings: Settings, url: str, envelope: Envelope, keys: MasterKeys)
     )
     wakeups = Wakeups(ledger, publisher.retries, publisher.room_for_retries, batch=settings.batch)
     telling = partial(keep_telling, KeyRegister(redis, settings.prefix), name, keys.ids)
-    return Parts(redis, carrier, publisher, dispatcher, deliverer, intake, wakeups, ledger, stream, telling, drawing)
+
+    def signs(celery: str) -> Coroutine[Any, Any, None]:
+        me = Self(name, VERSION, settings.in_flight, celery)
+        return keep_in_touch(Roster(redis, settings.prefix), me, lambda: len(deliverer.leases))
+
+    return Parts(
+        redis, carrier, publisher, dispatcher, deliverer, intake, wakeups, ledger, stream, telling, signs, drawing
+    )
 
 
 def consumer_name() -> str:
@@ -164,9 +175,10 @@ class Runtime:
         """Run a coroutine on the loop, and wait for it. Called from Celery's threads."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def begin_intake(self) -> None:
-        """Start to read the stream and to publish what is due."""
-        self.run(self._begin(self.parts.telling(), self.parts.intake.run(), self.parts.wakeups.run()))
+    def begin_intake(self, celery: str) -> None:
+        """Start to read the stream and to publish what is due; `celery` is what Flower knows this worker by."""
+        parts = self.parts
+        self.run(self._begin(parts.telling(), parts.signs(celery), parts.intake.run(), parts.wakeups.run()))
 
     def end_intake(self) -> None:
         """Take nothing new; what is under way goes on."""

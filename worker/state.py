@@ -1,15 +1,13 @@
-"""What waits, what is owed, who works, what is kept and what is in trouble: what `bellhop status`, the console's page
-"State" and the HTTP API show. Reads only; a few round trips, whatever there is.
-"""
+"""What waits, what is owed, who works, what is kept, what is in trouble: for `status`, the console and the HTTP API."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError
+from redis.exceptions import ResponseError
 
 from worker.keys import NO_KEYS
 from worker.publisher import QUEUES
@@ -17,20 +15,30 @@ from worker.stores.destinations import RedisDestinations
 from worker.stores.events import EventStream
 from worker.stores.ledger import Ledger
 from worker.stores.records import Records
+from worker.stores.roster import Roster, Sign
 from worker.stores.troubles import Trouble, Troubles
 
+T = TypeVar("T")
 ALIVE_MS: Final = 30_000
 """A worker reads the stream every second; one that has been silent for longer is likely gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerState:
-    """One worker process that reads the stream; `idle_ms` since its last sign of life."""
+    """One worker process; `idle_ms` since its last sign of life. What only it can tell is empty until it has."""
 
     name: str
     idle_ms: int
-    pending: int
+    pending: int = 0
     """Events that it has taken from the stream and not dispatched yet."""
+    version: str = ""
+    since: float | None = None
+    """When it began, in epoch seconds."""
+    in_flight: int | None = None
+    """Deliveries under way, of at most `places`."""
+    places: int | None = None
+    celery: str = ""
+    """Its name in Flower."""
 
     @property
     def alive(self) -> bool:
@@ -39,7 +47,9 @@ class WorkerState:
 
     def as_json(self) -> dict[str, Any]:
         """For `--json` and the API."""
-        return {"name": self.name, "pending": self.pending, "idle": self.idle_ms}
+        told = {"name": self.name, "pending": self.pending, "idle": self.idle_ms, "version": self.version}
+        busy = {"in_flight": self.in_flight, "places": self.places}
+        return {**told, "since": self.since, **busy, "celery": self.celery}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,8 @@ class State:
     """By name; those that are likely gone among them."""
     oldest: Oldest
     kept: Mapping[str, int]
-    kept_bytes: Mapping[str, int]
+    kept_bytes: Mapping[str, int] | None
+    """None where it may not be read."""
     destinations: tuple[Troubled, ...]
     """Those in trouble, the worst first."""
     apps: frozenset[str]
@@ -138,7 +149,7 @@ class State:
             "workers_gone": [each.as_json() for each in self.gone],
             **self.oldest.as_json(),
             "kept": dict(self.kept),
-            "kept_bytes": dict(self.kept_bytes),
+            "kept_bytes": None if self.kept_bytes is None else dict(self.kept_bytes),
             "in_trouble": self.in_trouble,
             "troubles": [each.as_json() for each in self.destinations],
             "redis_memory_bytes": self.redis_memory_bytes,
@@ -152,37 +163,60 @@ PAUSED, OPEN, FAILING, LIMITED = KINDS = ("paused", "open", "failing", "limited"
 
 async def read_state(redis: Redis, prefix: str) -> State:
     """Look at all of it."""
-    stream, records = EventStream(redis, prefix, "state"), Records(redis, prefix)
-    seconds, microseconds = await redis.time()
-    at = float(seconds) + microseconds / 1e6
+    records, at = Records(redis, prefix), await Roster(redis, prefix).now()
     queues = [await redis.llen(name) for name in QUEUES]
     memory = await readable_info(redis, "memory")
     return State(
         at=at,
-        events_waiting=await stream.waiting(),
+        events_waiting=await EventStream(redis, prefix, "").waiting(),
         deliveries=await Ledger(redis, prefix).counts(),
         celery_queues=dict(zip(QUEUES, queues, strict=True)),
-        workers=await _workers(stream),
+        workers=await read_workers(redis, prefix),
         oldest=await _oldest(redis, prefix),
         kept=await records.kept(),
-        kept_bytes=await records.weights(),
+        kept_bytes=await _readable(records.weights()),
         destinations=await _troubled(redis, prefix, at),
         apps=frozenset(await RedisDestinations(redis, prefix, NO_KEYS).names()),
         redis_memory_bytes=int(memory["used_memory"]) if memory else None,
     )
 
 
+async def read_workers(redis: Redis, prefix: str) -> tuple[WorkerState, ...]:
+    """Each worker that reads the stream or has given a sign of life, by name."""
+    rows = await EventStream(redis, prefix, "").consumers()
+    roster = Roster(redis, prefix)
+    return _workers(rows, await roster.signs(), await roster.now())
+
+
 async def readable_info(redis: Redis, *sections: str) -> dict[str, Any]:
-    """Redis' INFO; nothing where an ACL does not permit it."""
+    """Redis' INFO; nothing where it may not be read."""
+    return await _readable(redis.info(*sections)) or {}
+
+
+async def _readable(asked: Awaitable[T]) -> T | None:
+    """What an ACL forbids, or a hosted Redis does not have, is not worth the rest."""
     try:
-        return await redis.info(*sections)
-    except NoPermissionError:
-        return {}
+        return await asked
+    except ResponseError:
+        return None
 
 
-async def _workers(stream: EventStream) -> tuple[WorkerState, ...]:
-    rows = await stream.consumers()
-    return tuple(sorted((WorkerState(row["name"], row["idle"], row["pending"]) for row in rows), key=lambda w: w.name))
+def _workers(rows: Iterable[dict[str, Any]], signs: Iterable[Sign], now: float) -> tuple[WorkerState, ...]:
+    found = {row["name"]: WorkerState(row["name"], row["idle"], row["pending"]) for row in rows}
+    for sign in signs:
+        me, seen = sign.worker, found.get(sign.worker.name)
+        silent_ms = max(0, round((now - sign.at) * 1000))
+        found[me.name] = WorkerState(
+            me.name,
+            min(silent_ms, seen.idle_ms) if seen else silent_ms,
+            seen.pending if seen else 0,
+            me.version,
+            sign.since,
+            sign.in_flight,
+            me.places,
+            me.celery,
+        )
+    return tuple(each for _, each in sorted(found.items()))
 
 
 async def _oldest(redis: Redis, prefix: str) -> Oldest:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS = [
     {"hosts", "special_addresses", "allow_list"},
-    {"errors", "models", "messages", "cancelling", "launching", "near_hosts", "open_files", "keys"},
+    {"errors", "models", "messages", "cancelling", "launching", "near_hosts", "open_files", "keys", "version"},
     {"retry", "rates"},
     {"channels", "events", "event_extra", "record"},
     {"settings_tree", "address_fields", "attempt"},

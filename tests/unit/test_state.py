@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import orjson
 import pytest
+from fakeredis import FakeAsyncRedis
 from fakes.master_keys import KEYS
 from fakes.pipeline import checkout
-from fakeredis import FakeAsyncRedis
 
 from worker.models import App
 from worker.state import read_state
@@ -73,7 +73,8 @@ async def test_destinations_in_trouble_come_the_worst_first(redis):
 
 async def test_nobody_is_told_names_of_apps_that_are_not_theirs(redis):
     """Who may see one app finds its destinations alone, and counts it alone; sums stay what they are."""
-    await redis.hset("bellhop:troubles", mapping={"checkout/a": orjson.dumps(TROUBLE), "search/b": orjson.dumps(TROUBLE)})
+    for name in ("checkout/a", "search/b"):
+        await redis.hset("bellhop:troubles", name, orjson.dumps(TROUBLE))
     await redis.xadd("bellhop:events", {"event": "{}"})
     state = await read_state(redis, "bellhop")
     mine = state.seen_by({"search", "of-nobody"})

@@ -24,7 +24,7 @@ from worker.appsfile import read_apps
 from worker.cancelling import ended
 from worker.channels import CHANNELS
 from worker.commands.output import Exit, coloured, fail, print_json
-from worker.commands.processes import console_command, flower_command, worker_command
+from worker.commands.processes import console_command, flower_command, flower_of, worker_command
 from worker.embedded_redis import EmbeddedRedis
 from worker.errors import BellhopError
 from worker.sandbox.server import Sandbox
@@ -151,7 +151,8 @@ class Show:
             "BELLHOP_ALLOWED_ADDRESSES": "127.0.0.0/8",
         }
         flower = flower_command(flower_port, FLOWER_UNAUTHENTICATED_API="true", **env)
-        console = console_command(console_port, "--host", "127.0.0.1", **env)
+        told = env | flower_of(settings(), flower_port)
+        console = console_command(console_port, "--host", "127.0.0.1", **told)
         commands = [_logged(each, self._folder) for each in (worker_command(0, **env), console, flower)]
         supervisor = Supervisor(commands, say=lambda text: self._console.print(Text(text, "yellow")))
         await supervisor.start()

@@ -46,6 +46,11 @@ def console_command(port: int, *arguments: str, **env: str) -> Command:
     return Command("console", [script("bellhop"), "web", "--port", str(port), *arguments], env)
 
 
+def flower_of(config: Settings, port: int) -> dict[str, str]:
+    """What tells the console of a Flower on this machine's loopback, unless it was told of another."""
+    return {} if config.flower_url else {"BELLHOP_FLOWER_URL": f"http://127.0.0.1:{port}"}
+
+
 def worker(
     processes: Processes = 1,
 ) -> None:
@@ -82,8 +87,10 @@ def up(
         _refuse_early(url, console=bool(console_port))
         commands = [worker_command(n + 1, BELLHOP_REDIS_URL=url) for n in range(processes)]
         if console_port:
-            commands.append(console_command(console_port, BELLHOP_REDIS_URL=url))
-            print_line(f"console  {Place(config.web_host, config.web_public_url).url(console_port)}/")
+            place = Place(config.web_host, config.web_public_url)
+            near = {} if place.exposed or not flower_port else flower_of(config, flower_port)
+            commands.append(console_command(console_port, BELLHOP_REDIS_URL=url, **near))
+            print_line(f"console  {place.url(console_port)}/")
         if flower_port:
             commands.append(flower_command(flower_port, BELLHOP_REDIS_URL=url))
             print_line(f"Flower   http://127.0.0.1:{flower_port}/")

@@ -14,7 +14,7 @@ from worker.commands.key_findings import key_findings, readable_keys
 from worker.commands.output import Exit, allowed, connected, print_json, print_table, run
 from worker.doubts import doubts_about
 from worker.embedded_redis import redis_url
-from worker.state import ALIVE_MS, State, read_state, readable_info
+from worker.state import State, read_state, read_workers, readable_info
 from worker.stores.destinations import RedisDestinations
 from worker.stores.events import EventStream
 from worker.stores.redis_address import redis_address
@@ -62,7 +62,8 @@ def _mebibytes(size: int | None) -> str:
 
 
 def _weighed(found: State, name: str) -> str:
-    return f"{found.kept[name]} ({found.kept_bytes[name] / 2**20:.1f} MiB)"
+    size = "" if found.kept_bytes is None else f" ({_mebibytes(found.kept_bytes[name])})"
+    return f"{found.kept[name]}{size}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +171,11 @@ def _room(info: dict[str, Any], _config: dict[str, str]) -> Finding:
 
 
 async def _workers(redis: Redis) -> Finding:
-    stream = EventStream(redis, settings().prefix, "doctor")
-    alive = [row for row in await stream.consumers() if row["idle"] < ALIVE_MS]
+    prefix = settings().prefix
+    alive = [each for each in await read_workers(redis, prefix) if each.alive]
     if alive:
         return Finding(f"{len(alive)} workers read the stream", "ok", "")
-    waiting = await stream.waiting()
+    waiting = await EventStream(redis, prefix, "").waiting()
     what = f"no worker reads the stream ({waiting} events wait)"
     return Finding(what, "problem", "start one: `bellhop worker`, or `celery -A worker worker -P threads`")
 

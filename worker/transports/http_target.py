@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import encode_basic_auth, hdrs
 from multidict import CIMultiDict
 from yarl import URL
 
 from worker.messages import HttpPost
+from worker.version import VERSION
 
 KNOWN_ADDRESSES = 10_000
 """How many addresses are kept parsed. A destination's is the same for every alert, as a rule."""
@@ -20,10 +20,7 @@ WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 _WRITABLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*\Z")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
-try:
-    USER_AGENT = f"Bellhop/{version('bellhop')}"
-except PackageNotFoundError:  # run from a source tree that is not installed
-    USER_AGENT = "Bellhop/0"
+USER_AGENT = f"Bellhop/{VERSION}"
 
 
 class Target:

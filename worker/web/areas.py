@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from worker.web import apps_pages, audit_pages, destination_pages, graph_pages, health, login, picture_pages
+from worker.web import (
+    apps_pages,
+    audit_pages,
+    destination_pages,
+    graph_pages,
+    health,
+    login,
+    picture_pages,
+    state_pages,
+)
 from worker.web.console import Console
 from worker.web.render import Tab
 
@@ -27,5 +36,6 @@ AREAS = (
     Area(apps_pages.routes, Tab("Apps", "/apps")),
     Area(destination_pages.routes),
     Area(graph_pages.routes),
+    Area(state_pages.routes, Tab("State", "/state")),
     Area(audit_pages.routes, Tab("Audit log", "/audit")),
 )
