@@ -54,7 +54,7 @@ CASES = {
     "calm": ({}, ["good"], "All is well: 1 worker is there, and no destination is in trouble."),
     "no worker": ({"workers": ()}, ["bad"], "No worker is there"),
     "the last one gone": ({"workers": (GONE,)}, ["bad", "warn"], "1 worker fell silent"),
-    "one of two gone": ({"workers": (WORKER, GONE)}, ["warn"], "what they had under way goes to others"),
+    "one of two gone": ({"workers": (WORKER, GONE)}, ["warn"], "what it had under way goes to others"),
     "behind": ({"oldest": Oldest(event=NOW - 31)}, ["warn"], "came at 2025-11-24 15:59:29 UTC"),
     "just arrived": ({"oldest": Oldest(event=NOW - 1)}, ["good"], "All is well"),
     "in trouble": ({"destinations": (OPEN,)}, ["warn"], "1 destination is in trouble"),
@@ -153,7 +153,7 @@ async def test_the_page_says_what_status_prints(fake):
     page = await (await fake.visitor("admin")).get("/state")
     state = await read_state(fake.redis, "bellhop")
     assert page.status == 200
-    assert f"Wait for another attempt {state.deliveries['owed']:,} the next is due now" in page.words
+    assert f"To be tried again {state.deliveries['owed']:,} the next is due now" in page.words
     assert f"Events in the stream {state.events_waiting}" in page.words
     assert "host-1-<i> there 7 of 1,000 deliveries 1.2.3 just now" in page.words
     assert 'href="http://127.0.0.1:5555/worker/bellhop-1@host"' in page.text

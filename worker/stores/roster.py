@@ -77,7 +77,7 @@ class Roster:
     async def now(self) -> float:
         """Redis' time, in epoch seconds."""
         seconds, microseconds = await self._redis.time()
-        return float(seconds) + microseconds / 1e6
+        return float(seconds) + float(microseconds) / 1e6
 
     async def _all(self) -> list[Sign]:
         found = await self._redis.hgetall(self._key)

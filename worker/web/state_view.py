@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,7 @@ from worker.web.words import NONE
 
 LATE_S: Final = 30.0
 """A worker reads an event within a second; one that is as old as this waits for somebody."""
-MIB: Final = 2**20
+KIB, MIB = 2**10, 2**20
 KINDS: Final = {
     "paused": ("paused", "bad"),
     "open": ("circuit open", "bad"),
@@ -66,7 +67,7 @@ def ledger(state: State) -> list[Line]:
         [
             ("Due", counts["woken"], "a worker takes them next"),
             ("Under way", counts["leased"], "leased to a worker"),
-            ("Wait for another attempt", counts["owed"], _due(oldest.due, state.at)),
+            ("To be tried again", counts["owed"], _due(oldest.due, state.at)),
             ("Wait for their turn", counts["waiting"], waits or "behind others of their condition or destination"),
         ]
     )
@@ -87,14 +88,14 @@ def kept(state: State) -> list[Line]:
         return _lines([(label, state.kept[name], "") for name, label in labels.items()])
     heaviest = max(sizes.values())
     return [
-        Line(label, f"{state.kept[name]:,}", _mib(sizes[name]), _share(sizes[name], heaviest))
+        Line(label, f"{state.kept[name]:,}", _weight(sizes[name]), _share(sizes[name], heaviest))
         for name, label in labels.items()
     ]
 
 
 def memory(state: State) -> str:
     """What Redis uses."""
-    return "may not be read" if state.redis_memory_bytes is None else _mib(state.redis_memory_bytes)
+    return "may not be read" if state.redis_memory_bytes is None else _weight(state.redis_memory_bytes)
 
 
 def busy(worker: WorkerState) -> Line:
@@ -127,8 +128,8 @@ def _share(part: float, whole: float) -> float:
     return max(1.0, round(100 * min(1.0, part / whole), 1)) if part > 0 and whole > 0 else 0.0
 
 
-def _mib(size: int) -> str:
-    return f"{size / MIB:,.1f} MiB"
+def _weight(size: int) -> str:
+    return f"{size / MIB:,.1f} MiB" if size >= MIB else f"{math.ceil(size / KIB)} KiB"
 
 
 def _since(what: str, at: float | None, now: float) -> str:
@@ -165,7 +166,8 @@ def _gone(state: State) -> Verdict | None:
     if not state.gone:
         return None
     words = f"{_some(len(state.gone), 'worker')} fell silent without having been stopped"
-    return Verdict("warn", f"{words}; what they had under way goes to others." if state.alive else f"{words}.")
+    had = "it" if len(state.gone) == 1 else "they"
+    return Verdict("warn", f"{words}; what {had} had under way goes to others." if state.alive else f"{words}.")
 
 
 def _well(state: State) -> str:
