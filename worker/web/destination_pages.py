@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -10,15 +11,14 @@ from worker.allow_list import AllowList
 from worker.channels import CHANNELS
 from worker.errors import BellhopError, NotFound, Outdated
 from worker.models import Destination, Reason
-from worker.stores.edits import ABSENT, Edit
-from worker.stores.troubles import Troubles
-from worker.trial import Trial, tried
+from worker.stores.edits import ABSENT
 from worker.web.access import allowed
 from worker.web.bench import Bench, bench_for, bench_for_new
 from worker.web.bodies import posted
 from worker.web.conflicts import Conflict, changed_since, who_changed
 from worker.web.console import Console
 from worker.web.destination_answers import Outcome, answer, done, draw
+from worker.web.destination_desk import Desk
 from worker.web.destination_rows import leads_to, warnings
 from worker.web.form_rows import edited_rows
 from worker.web.form_values import Posted
@@ -36,7 +36,7 @@ class DestinationPages:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._troubles = Troubles(console.redis, console.prefix)
+        self._desk = Desk(console)
         self._allowed = AllowList(console.settings.allowed_addresses)
 
     async def new(self, request: web.Request) -> web.StreamResponse:
@@ -90,10 +90,8 @@ class DestinationPages:
         app, name = request.match_info["app"], request.match_info["name"]
         who = await allowed(request, app, Role.EDITOR)
         enabled = (await posted(request)).get("enabled") == "true"
-        await self._console.destinations.set_enabled(app, name, enabled=enabled)
-        word = "enabled" if enabled else "disabled"
-        await self._console.audit.record(who, f"destination.{word}", app=app, subject=name)
-        return done(request, path_of("apps", app), say=f"{name} is {word}.")
+        await self._desk.switch(who, app, name, enabled=enabled)
+        return done(request, path_of("apps", app), say=f"{name} is {'enabled' if enabled else 'disabled'}.")
 
     async def confirm(self, request: web.Request) -> web.StreamResponse:
         """What would be deleted, and the button that does."""
@@ -107,10 +105,9 @@ class DestinationPages:
         who = await allowed(request, app, Role.ADMIN)
         revision = (await posted(request)).get("revision", ABSENT)
         try:
-            await self._console.destinations.change(app, Edit(name, None), revision)
+            await self._desk.delete(who, app, name, revision)
         except Outdated:
             return await self._confirm(request, app, name, outdated=True)
-        await self._console.audit.record(who, "destination.deleted", app=app, subject=name)
         return done(request, path_of("apps", app), say=f"{name} was deleted.")
 
     async def _confirm(self, request: web.Request, app: str, name: str, *, outdated: bool = False) -> web.Response:
@@ -142,24 +139,12 @@ class DestinationPages:
         """Send a message by the settings in the form, saved or not."""
         if asked.settings is None:
             return Outcome(asked.problems, asked.errors, status=INVALID)
-        console = self._console
-        trial = await tried(bench.channel, asked.settings, console.carrier, now=console.now(), app=bench.app)
-        said = f"{trial.status_code or trial.reason}: {'delivered' if trial.delivered else 'not delivered'}"
         subject = bench.name or asked.name or bench.channel.name
-        await console.audit.record(who, "destination.tested", app=bench.app, subject=subject, detail=said)
-        resumed = await self._resume(who, bench, asked, trial)
-        doubts = warnings(bench.asked_for(asked), self._allowed)
+        wanted = replace(bench.asked_for(asked), name=subject)
+        tested = await self._desk.test(who, wanted, bench.stored)
+        trial, doubts = tested.trial, warnings(wanted, self._allowed)
         errors = bench.form.places([trial.detail]) if trial.reason == Reason.BAD_ADDRESS else {}
-        return Outcome(errors=errors, warnings=bench.form.places(doubts), trial=trial, resumed=resumed)
-
-    async def _resume(self, who: User, bench: Bench, asked: Asked, trial: Trial) -> bool:
-        """What is saved works again, where what was tried is what is saved."""
-        if not trial.delivered or bench.stored is None or bench.stored.settings != asked.settings:
-            return False
-        resumed = await self._troubles.resume(bench.app, bench.name)
-        if resumed:
-            await self._console.audit.record(who, "destination.resumed", app=bench.app, subject=bench.name)
-        return resumed
+        return Outcome(errors=errors, warnings=bench.form.places(doubts), trial=trial, resumed=tested.resumed)
 
     async def _save(self, request: web.Request, who: User, bench: Bench, form: Posted, asked: Asked) -> web.Response:
         if bench.stored is None and asked.name in bench.taken:
@@ -172,16 +157,13 @@ class DestinationPages:
         if bench.stored is not None and not changes:
             return done(request, back, say=f"{after.name}: nothing was changed.")
         try:
-            await self._console.destinations.change(bench.app, Edit(after.name, after), bench.revision)
+            await self._desk.put(who, bench.stored, after, bench.revision, map(bench.form.label_of, changes))
         except Outdated:
             return await self._outdated(request, bench, form, asked)
         except NotFound:
             raise
         except BellhopError as problem:  # no master key to seal it with, or one that a worker lacks
             return answer(request, bench, form, Outcome([Problem("form", "", str(problem))], status=INVALID))
-        what = "destination.saved" if bench.stored else "destination.added"
-        detail = ", ".join(map(bench.form.label_of, changes)) if changes else bench.channel.name
-        await self._console.audit.record(who, what, app=bench.app, subject=after.name, detail=detail)
         return self._saved(request, back, after)
 
     def _saved(self, request: web.Request, back: str, after: Destination) -> web.Response:

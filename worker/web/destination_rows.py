@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from worker.allow_list import AllowList
-from worker.appsfile import path_of, warnings_of
+from worker.appsfile import warnings_of
 from worker.channels import CHANNELS
+from worker.doubts import path_of
 from worker.models import App, Destination
 from worker.settings_tree import unfolded
 from worker.stores.troubles import Trouble
