@@ -25,6 +25,7 @@ LAYERS = [
         "doubts",
         "trial",
         "kept_secrets",
+        "given_settings",
         "way_warnings",
     },
     {"transports", "stores", "pictures", "redis_process", "embedded_redis", "key_file", "unlocking"},

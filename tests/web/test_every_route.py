@@ -11,7 +11,16 @@ from worker.web.areas import AREAS
 from worker.web.roles import Role
 from worker.web.server import make_app
 
-PUBLIC = {"/healthz", "/login", "/logout", "/", "/static/{name}", "/static/plotly.js", "/pictures/{token}.png"}
+PUBLIC = {
+    "/healthz",
+    "/login",
+    "/logout",
+    "/",
+    "/static/{name}",
+    "/static/plotly.js",
+    "/pictures/{token}.png",
+    "/api/v1/openapi.json",
+}
 """What answers before a log-in; `/` only leads to where it is asked for, and a picture's token is the permission."""
 READING = frozenset({"GET", "HEAD"})
 BY_POST = frozenset[str]()

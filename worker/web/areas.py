@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from worker.web import (
+    api_routes,
     apps_pages,
     audit_pages,
     destination_pages,
@@ -37,5 +38,6 @@ AREAS = (
     Area(destination_pages.routes),
     Area(graph_pages.routes),
     Area(state_pages.routes, Tab("State", "/state")),
+    Area(api_routes.routes),
     Area(audit_pages.routes, Tab("Audit log", "/audit")),
 )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-import orjson
 import structlog
 from aiohttp import web
 from redis.exceptions import RedisError
 
 from worker.errors import InvalidSettings, NotFound, Unavailable
 from worker.web.access import WHO, address_of, is_api
+from worker.web.api_problems import TYPE, Problem, field_problems
 from worker.web.guards import PICTURES, Handler
 from worker.web.render import page
 
@@ -26,6 +27,7 @@ HEADLINES: Final = {
     403: "Not allowed",
     404: "Not found",
     405: "Not that way",
+    412: "Not what it was",
     413: "Too much",
     421: "Another name",
     422: "Something is not right",
@@ -68,7 +70,7 @@ async def _safely(request: web.Request, handler: Handler) -> web.StreamResponse:
     except NotFound as problem:
         return _failure(request, 404, f"{problem}")
     except InvalidSettings as problem:
-        return _failure(request, 422, f"{problem}")
+        return _failure(request, 422, f"{problem}", problems=problem.problems)
     except (Unavailable, RedisError, OSError) as problem:
         log.warning("web.unavailable", reference=request[REFERENCE], error=type(problem).__name__)
         return _failure(request, 503, WORDS[503])
@@ -83,19 +85,34 @@ def _own_words(raised: web.HTTPException) -> str:
     return WORDS.get(raised.status, "") if text.startswith(f"{raised.status}:") else text
 
 
-def _failure(request: web.Request, status: int, words: str, raised: web.HTTPException | None = None) -> web.Response:
+def _failure(
+    request: web.Request,
+    status: int,
+    words: str,
+    raised: web.HTTPException | None = None,
+    problems: Sequence[str] = (),
+) -> web.Response:
     title = HEADLINES.get(status) or HTTPStatus(status).phrase
-    response = _problem(request, status, title, words) if is_api(request) else _page(request, status, title, words)
+    if is_api(request):
+        response = _problem(
+            Problem(
+                title=title,
+                status=status,
+                detail=words,
+                reference=request[REFERENCE],
+                problems=field_problems(problems),
+            )
+        )
+    else:
+        response = _page(request, status, title, words)
     for name in ("Allow", "Retry-After", "WWW-Authenticate"):
         if raised is not None and name in raised.headers:
             response.headers[name] = raised.headers[name]
     return response
 
 
-def _problem(request: web.Request, status: int, title: str, words: str) -> web.Response:
-    """https://www.rfc-editor.org/rfc/rfc9457."""
-    told = {"type": "about:blank", "title": title, "status": status, "detail": words, "reference": request[REFERENCE]}
-    return web.Response(body=orjson.dumps(told), status=status, content_type="application/problem+json")
+def _problem(problem: Problem) -> web.Response:
+    return web.Response(body=problem.model_dump_json(), status=problem.status, content_type=TYPE)
 
 
 def _page(request: web.Request, status: int, title: str, words: str) -> web.Response:
