@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import orjson
 import pytest
@@ -19,7 +20,7 @@ from worker.stores.records import kept_of
 from worker.web.history import History
 from worker.web.history_feed import HistoryFeed
 
-NOW = 1_764_000_000.0
+NOW = time.time()
 FED = Fed(1000, 0.1, 2.0, 1.5, 0.1, [0.1, 3.0, 12.0], 2**20, 2**19, 2**22, 0.01, 0.002, [0.3, 0.5])
 
 

@@ -40,6 +40,7 @@ function written(wanted) {
 const addressOf = (wanted) => `${graph.dataset.here}?${written(wanted)}`;
 
 function go(change, { replace = false } = {}) {
+  clearTimeout(settling);
   asked = { ...asked, before: "", ...change };
   history[replace ? "replaceState" : "pushState"](null, "", addressOf(asked));
   known = null;
@@ -55,8 +56,8 @@ function zoom([from, to], { soon = false } = {}) {
   chart.slide(start, end);
   const change = { last: "", from: iso(start), to: iso(end) };
   clearTimeout(settling);
-  if (!soon) go(change);
-  else settling = setTimeout(() => go(change, { replace: !asked.last }), SETTLE_MS);
+  if (soon) settling = setTimeout(() => go(change, { replace: !asked.last }), SETTLE_MS);
+  else go(change);
 }
 
 function press(what) {
@@ -217,7 +218,13 @@ byId("rows").addEventListener("pointerover", point);
 byId("rows").addEventListener("focusin", point);
 byId("rows").addEventListener("pointerleave", () => chart.leave());
 byId("rows").addEventListener("focusout", () => chart.leave());
-addEventListener("popstate", () => { asked = read(location.search); known = null; fill(); load(); });
+addEventListener("popstate", () => {
+  clearTimeout(settling);
+  asked = read(location.search);
+  known = null;
+  fill();
+  load();
+});
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(later) : load()));
 
 byId("zooms").hidden = false;
