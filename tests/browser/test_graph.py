@@ -28,7 +28,7 @@ LEAK_MS = NOW_MS - 17 * 60_000
 PHONE = {"width": 390, "height": 844}
 NARROW = {"width": 320, "height": 640}
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-MOST_BYTES = 300_000
+MOST_BYTES = 150_000
 HOSTILE = "</script><img src=x onerror='window.ran=1'><a href='javascript:window.ran=1'>x</a><b>b</b>{{7*7}}"
 
 
@@ -366,7 +366,7 @@ async def test_colours_follow_the_switch(consoles, invite):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_picture(consoles, invite, tmp_path, scheme):
     """The afternoon's first screen makes a picture for the documentation. BELLHOP_SCREENSHOTS=1 writes it."""
-    guest, graph = await opened(consoles, invite, color_scheme=scheme, viewport={"width": 1280, "height": 1010})
+    guest, graph = await opened(consoles, invite, color_scheme=scheme, viewport={"width": 1280, "height": 960})
     await graph.point(METRIC, 0.7185)
     await expect(graph.readout).to_be_visible()
     folder = IMAGES if os.environ.get("BELLHOP_SCREENSHOTS") else tmp_path

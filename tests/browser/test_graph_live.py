@@ -71,7 +71,7 @@ def alert(now, **fields):
 async def test_from_the_alert_to_the_graph(deployment, arrive):
     """An open page shows the alert, its metric and whom it reached by itself; a zoom is shared, and opens the same."""
     guest = await arrive(deployment.console, f"/apps/{APP}/events")
-    await expect(guest.page.get_by_text("No event in this time that fits")).to_be_visible()
+    await expect(guest.page.get_by_text("There is no event of this app yet")).to_be_visible()
     graph = await Graph.of(guest)
     now = time.time() - 300
     deployment.send(alert(now))

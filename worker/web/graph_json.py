@@ -34,6 +34,7 @@ def graph_json(app: str, graph: Graph) -> dict[str, Any]:
         "metric_names": graph.names,
         "events": [row_json(row) for row in graph.rows],
         "older": graph.rows[-1].cursor if graph.more else None,
+        "nothing": graph_words.nothing(graph),
         "latest": latest(app, graph),
     }
 

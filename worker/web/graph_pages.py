@@ -84,6 +84,7 @@ class GraphPages:
             "rows": [row_json(row) for row in rows],
             "older": graph_path(app, older) if older else "",
             "newest": graph_path(app, asked.query()) if asked.before else "",
+            "nothing": graph_words.nothing(graph),
             "latest": latest(app, graph),
             "library": chart_library(),
         }

@@ -48,6 +48,11 @@ def notice(feeding: Feeding, now: float) -> str:
     return ""
 
 
+def nothing(graph: Graph) -> str:
+    """What stands where there is no row."""
+    return "There is no event of this app yet" if graph.latest_at is None else "No event in this time that fits"
+
+
 def listed(parts: Iterable[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     *most, last = parts
@@ -79,6 +84,8 @@ def _metric(metric: Metric) -> str:
     parts = []
     if metric.points:
         parts.append(_between(*(with_unit(value, metric.unit) for value in bounds(metric.points))))
+    else:
+        parts.append("no points in this time")
     if metric.thresholds:
         limits = [f"{metric.comparator} {with_unit(each, metric.unit)}".strip() for each in metric.thresholds]
         parts.append(f"threshold {listed(limits)}")

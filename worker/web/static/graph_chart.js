@@ -1,9 +1,8 @@
 // The chart: drawn by plotly.js, with words and one cursor over all of it.
-import { figureOf, marginOf } from "./graph_figure.js";
+import { figureOf, marginOf, nearestOf } from "./graph_figure.js";
 
 const NEAR_PX = 9;
 const LISTED = 5;
-const KEPT_MS = 10_000;
 const TEN = 10;
 const TWICE_MS = 350;
 const byId = (id) => document.getElementById(id);
@@ -237,18 +236,6 @@ function measured(metric, at) {
   return nearest === null ? null : { words: `${metric.label}: ${amount(nearest, metric)}`, mark: "curve" };
 }
 
-function nearestOf({ times_ms: times, values }, at) {
-  let [low, high] = [0, times.length - 1];
-  if (high < 0) return null;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (times[middle] <= at) low = middle;
-    else high = middle;
-  }
-  if (at < times[0] - KEPT_MS || at > times[times.length - 1] + KEPT_MS) return null;
-  return at - times[low] <= times[high] - at ? values[low] : values[high];
-}
-
 function amount(value, { factor, suffix }) {
   const number = value / factor;
   const size = Math.abs(number);
@@ -274,7 +261,7 @@ function title(name, about, top) {
 }
 
 function words({ metric, top, height, low, high }, margin, right) {
-  const about = [metric.suffix && `in ${metric.suffix}`, metric.window_s && `over ${metric.window_s} s`, metric.thinned && "outline of more points", metric.more_markers && "only the latest alerts are marked"].filter(Boolean).join(" · ");
+  const about = [metric.suffix && `in ${metric.suffix}`, metric.window_s && `over ${metric.window_s} s`, !metric.times_ms.length && "no points in this time", metric.thinned && "outline of more points", metric.more_markers && "only the latest alerts are marked"].filter(Boolean).join(" · ");
   const limits = metric.thresholds.map((limit) => {
     const label = Object.assign(document.createElement("span"), { className: "pane pane-limit", textContent: `${metric.comparator} ${amount(limit, metric)}`.trim() });
     label.style.left = "auto";

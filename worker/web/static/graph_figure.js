@@ -1,11 +1,12 @@
 // From the answer of /api/v1/apps/{app}/graph to what plotly.js draws. No word of an alert gets into it: plotly.js takes
 // some HTML in texts, so those are put over it as text by graph_chart.js.
-export const MARGIN = { left: 66, right: 22, top: 30, bottom: 44 };
-const SMALL = { left: 50, right: 12, top: 28, bottom: 44 };
+export const MARGIN = { left: 66, right: 22, top: 30, bottom: 48 };
+const SMALL = { left: 50, right: 12, top: 28, bottom: 48 };
 const NARROW_PX = 560;
 const GAP_PX = 44;
 const GUIDES = 40;
 const NONE = "rgba(0,0,0,0)";
+const KEPT_MS = 10_000;
 
 export const marginOf = (width) => (width < NARROW_PX ? SMALL : MARGIN);
 
@@ -72,7 +73,7 @@ function curve({ metric, axis }, look) {
 function marks(pane, look) {
   const { metric, axis, low, high } = pane;
   const of = (kind) => metric.markers.filter((marker) => marker.kind === kind);
-  const level = (marker) => marker.value ?? metric.thresholds[0] ?? (low + high) / 2;
+  const level = (marker) => marker.value ?? nearestOf(metric, marker.at_ms) ?? metric.thresholds[0] ?? (low + high) / 2;
   const trace = (found, symbol, size, colours, heights) => ({
     type: "scatter", mode: "markers", cliponaxis: false, hoverinfo: "skip", xaxis: "x", yaxis: axis,
     x: found.map((marker) => marker.at_ms), y: heights,
@@ -109,17 +110,31 @@ function limits({ metric, axis, low, high }, look) {
 function extent(metric) {
   const marked = metric.markers.map((marker) => marker.value);
   const known = [...metric.values, ...metric.thresholds, ...marked].filter((value) => value !== null);
-  const [least, most] = known.length ? [Math.min(...known), Math.max(...known)] : [0, 1];
+  if (!known.length) return { low: 0, high: 1, unknown: true };
+  const [least, most] = [Math.min(...known), Math.max(...known)];
   const room = (most - least || Math.abs(most) || 1) * 0.1;
-  const low = least >= 0 && least - room * 3 <= 0 ? 0 : least - room;
-  return { low, high: most + room };
+  const stands = least >= 0 && least < most && least - room * 3 <= 0; // a line that never moves is not drawn over the axis
+  return { low: stands ? 0 : least - room, high: most + room };
 }
 
-function ticks({ metric, low, high, height }) {
+function ticks({ metric, low, high, height, unknown }) {
+  if (unknown) return { showticklabels: false };
   const step = niceStep((high - low) / metric.factor / Math.max(2, height / 50)) * metric.factor;
   const values = [];
   for (let at = Math.ceil(low / step); at * step <= high && values.length < 20; at += 1) values.push(at * step);
   return { tickmode: "array", tickvals: values, ticktext: values.map((value) => plain(value / metric.factor, step / metric.factor)) };
+}
+
+// What was measured nearest to a time; null where that is within a gap, or beyond either end.
+export function nearestOf({ times_ms: times, values }, at) {
+  let [low, high] = [0, times.length - 1];
+  if (high < 0 || at < times[0] - KEPT_MS || at > times[high] + KEPT_MS) return null;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (times[middle] <= at) low = middle;
+    else high = middle;
+  }
+  return at - times[low] <= times[high] - at ? values[low] : values[high];
 }
 
 export function niceStep(rough) {
