@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-import orjson
 from redis import Redis
 
 from worker.events import dump_event, parse_event
 from worker.models import Attempt, Event, Kind, Outcome, Reason
-from worker.record import Record
+from worker.record import Record, Result
 from worker.stores.ledger import Ledger, line_of
 from worker.stores.ledger_values import Owing
 
@@ -82,14 +81,13 @@ class Load:
         head = f"{at_ms}-0\t{at_ms}\tf{line_of(event)}\t{_TO}\n".encode()
         pipe.set(f"{PREFIX}:event:{name}", head + dump_event(event), px=KEPT_MS)
         pipe.zadd(f"{PREFIX}:recent", {name: at_ms})
-        for destination, _ in TO:
+        for nth, (destination, channel) in enumerate(TO):
             if record := self._record(event.received_at):
-                pipe.set(
-                    f"{PREFIX}:record:{event.app}/{destination}/{event.id}", msgspec.json.encode(record), px=KEPT_MS
-                )
-        told = {"app": event.app, "destination": TO[0][0], "event_id": event.id, "outcome": "delivered"}
-        result = {"result": orjson.dumps(told)}
-        pipe.xadd(f"{PREFIX}:results", result, id=f"{at_ms}-{number + 1}", maxlen=100_000, approximate=True)
+                key = f"{PREFIX}:record:{event.app}/{destination}/{event.id}"
+                pipe.set(key, msgspec.json.encode(record), px=KEPT_MS)
+                result = {"result": _result(event, destination, channel, record)}
+                entry = f"{at_ms}-{number * len(TO) + nth + 1}"
+                pipe.xadd(f"{PREFIX}:results", result, id=entry, maxlen=100_000, approximate=True)
 
     def _record(self, at: float) -> Record | None:
         """What became of a delivery: one in a hundred is owed, two are tried again, four have failed."""
@@ -107,6 +105,27 @@ class Load:
 
 
 _TO: Final = " ".join(map("=".join, TO))
+
+
+def _result(event: Event, destination: str, channel: str, record: Record) -> bytes:
+    return msgspec.json.encode(
+        Result(
+            event_id=event.id,
+            app=event.app,
+            destination=destination,
+            channel=channel,
+            outcome=record.outcome or "attempted",
+            reason=record.reason,
+            status_code=record.status_code,
+            detail=record.detail,
+            first_attempt_at=record.first_attempt_at,
+            finished_at=record.finished_at,
+            elapsed_ms=record.elapsed_ms,
+            provider_ref=None,
+            ambiguous=record.ambiguous,
+            attempts=len(record.attempts),
+        )
+    )
 
 
 def _line(at: float) -> list[tuple[float, float]]:
