@@ -41,6 +41,11 @@ def destinations(url: str, smtp_port: int, nsca_port: int) -> dict[str, Any]:
     }
 
 
+def stand_ins(wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """By channel what its form takes to reach the sandbox, from the `destinations` that do."""
+    return {each["channel"]: {name: str(value) for name, value in each["settings"].items()} for each in wanted.values()}
+
+
 def firing(now: float, run: str) -> list[dict[str, Any]]:
     """The alerts, at epoch second `now`; `run` keeps the ids of one demo apart from another's."""
     return [_memory(now, run), _log_anomaly(now, run), _heartbeat(now, run)]

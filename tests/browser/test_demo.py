@@ -48,7 +48,7 @@ async def test_the_demo_shows_what_arrived_and_ends(demo, visit):
     await expect((await visitor.choose("PagerDuty")).get_by_text("RESOLVED")).to_have_count(3)
     await expect((await visitor.choose("Nagios")).get_by_text("OK", exact=True)).to_have_count(3)
     await visitor.page.close()
-    console = re.search(r"the console +(http://\S+)/\n", said)[1]
+    console = re.search(r"Open the console: +(http://\S+)/\n", said)[1]
     guest = await Guest.arrive(visitor.page.context, console)
     await expect(guest.page.get_by_role("rowheader")).to_have_text(["shop"])
     await guest.page.close()

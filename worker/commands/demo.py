@@ -31,6 +31,7 @@ from worker.sandbox.server import Sandbox
 from worker.stores.connection import async_redis
 from worker.stores.destinations import RedisDestinations
 from worker.stores.records import Records
+from worker.stores.stand_ins import StandIns
 from worker.supervisor import Command, Supervisor
 from worker.unlocking import opened_keys
 
@@ -140,6 +141,7 @@ class Show:
         text = orjson.dumps({"apps": {sample.APP: {"destinations": wanted}}}).decode()
         keys = await opened_keys(settings().model_copy(update={"state_dir": self._folder}), redis)
         await RedisDestinations(redis, self._prefix, keys).save(read_apps(text, {}).values())
+        await StandIns(redis, self._prefix).keep(sample.stand_ins(wanted))
 
     @asynccontextmanager
     async def _processes(self, progress: Progress, flower_port: int, console_port: int) -> AsyncIterator[Supervisor]:
@@ -198,7 +200,7 @@ class Show:
         if not _all_delivered(results):
             self._console.print(f"What the worker said is in {self._folder}/worker.log")
         if stay:
-            self._console.print(f"  the console    http://127.0.0.1:{console_port}/")
+            self._console.print(f"\n[bold]Open the console:[/] http://127.0.0.1:{console_port}/\n")
             self._console.print(f"  what arrived   {sandbox.url}/")
             self._console.print(f"  Flower         http://127.0.0.1:{flower_port}/")
             send = f'bellhop send --app {sample.APP} --title "Disk full" --wait 5'

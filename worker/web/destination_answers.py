@@ -14,7 +14,7 @@ from worker.web.bench import Bench
 from worker.web.conflicts import Conflict, footprint
 from worker.web.form_values import Posted
 from worker.web.form_view import Said, id_of
-from worker.web.forms import Problem
+from worker.web.forms import SETTINGS, Problem
 from worker.web.render import RENDERER, moved, page
 
 SCRIPTED: Final = "application/json"
@@ -47,10 +47,19 @@ def answer(request: web.Request, bench: Bench, posted: Posted, outcome: Outcome)
     return draw(request, bench, posted, outcome, again=True)
 
 
-def draw(request: web.Request, bench: Bench, posted: Posted, outcome: Outcome, *, again: bool = False) -> web.Response:
-    """The page with the form."""
+def draw(
+    request: web.Request,
+    bench: Bench,
+    posted: Posted,
+    outcome: Outcome,
+    *,
+    again: bool = False,
+    offer: Mapping[str, str] | None = None,
+) -> web.Response:
+    """The page with the form; `offer` is what a button fills in (the demo's sandbox), by setting."""
     view = bench.form.view(posted, Said(outcome.errors, outcome.warnings, again))
     values = {"bench": bench, "form": view, "outcome": outcome, "again": again, "base": footprint(bench.stored)}
+    values["offer"] = orjson.dumps({f"{SETTINGS}.{name}": text for name, text in (offer or {}).items()}).decode()
     return page(request, "destination.html", status=outcome.status, app=bench.app, **values)
 
 

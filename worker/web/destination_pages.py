@@ -12,6 +12,7 @@ from worker.channels import CHANNELS
 from worker.errors import BellhopError, NotFound, Outdated
 from worker.models import Destination, Reason
 from worker.stores.edits import ABSENT
+from worker.stores.stand_ins import StandIns
 from worker.web.access import allowed
 from worker.web.bench import Bench, bench_for, bench_for_new
 from worker.web.bodies import posted
@@ -37,6 +38,7 @@ class DestinationPages:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._desk = Desk(console)
+        self._stand_ins = StandIns(console.redis, console.prefix)
         self._allowed = AllowList(console.settings.allowed_addresses)
 
     async def new(self, request: web.Request) -> web.StreamResponse:
@@ -47,7 +49,8 @@ class DestinationPages:
         channel = request.query.get("channel", "")
         if channel:
             bench = bench_for_new(opened, channel, self._console.now())
-            return draw(request, bench, bench.form.filled(bench.suggestion), Outcome())
+            offer = await self._stand_ins.find(channel)
+            return draw(request, bench, bench.form.filled(bench.suggestion), Outcome(), offer=offer)
         if "new" in opened.app.destinations:  # a name like any other
             return self._draw(request, bench_for(opened, "new", self._console.now()))
         return page(request, "channels.html", app=app, channels=CHANNELS.values())

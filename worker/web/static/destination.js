@@ -41,6 +41,27 @@ function removeRow(row) {
   rows.querySelector("[data-add]").focus();
 }
 
+// In the demo a button fills in what its sandbox takes.
+
+function fill(name, text) {
+  const rows = form.querySelector(`[data-rows="${CSS.escape(name)}"]`);
+  if (!rows) form.elements[name].value = text;
+  else {
+    if (!rows.querySelector("[data-row]")) addRow(rows);
+    rows.querySelector("[data-row] input:not([type=hidden])").value = text;
+  }
+}
+
+const offer = document.getElementById("offer");
+if (offer) {
+  offer.hidden = false;
+  offer.addEventListener("click", () => {
+    for (const [name, text] of Object.entries(JSON.parse(offer.dataset.offer))) fill(name, text);
+    belongs();
+    document.getElementById("test").focus();
+  });
+}
+
 // What is said of it
 
 function say(element, words, control) {
