@@ -91,7 +91,8 @@ class Operation:
     path: str
     about: str
     """One sentence, and where it takes more, further ones."""
-    do: Callable[[Call], Awaitable[Reply]]
+    do: Callable[[Call], Awaitable[Reply]] | None = None
+    """None where a page's module has the route, and it is only described here."""
     answer: type[BaseModel] | None = None
     """What 200 and 201 hold."""
     statuses: tuple[int, ...] = (200,)
@@ -108,20 +109,18 @@ class Operation:
     """Whether it heeds `If-Match`."""
     tagged: bool = False
     """Whether its answer has an `ETag`."""
-    raw: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
-    """The handler of a route that is older than this frame, and reads its parameters by itself."""
 
 
-def route(operation: Operation) -> web.RouteDef:
-    """The operation as a route."""
+def route(operation: Operation, do: Callable[[Call], Awaitable[Reply]]) -> web.RouteDef:
+    """The operation as a route: who asks may, parameters and body can be read, and then it is done."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         who = await _permitted(request, operation)
         query = _query(request, operation.query)
         body = await _body(request, operation)
-        return _response(await operation.do(Call(request, who, query, body)))
+        return _response(await do(Call(request, who, query, body)))
 
-    return web.route(operation.method, API + operation.path, operation.raw or handle)
+    return web.route(operation.method, API + operation.path, handle)
 
 
 async def _permitted(request: web.Request, operation: Operation) -> User:
@@ -174,8 +173,3 @@ def page_of(found: Sequence[T], limit: int, cursor: Callable[[T], str]) -> tuple
     """(a page, where the next one begins) of a list that was asked for one more than `limit`."""
     shown = found[:limit]
     return shown, cursor(shown[-1]) if len(found) > limit else None
-
-
-def no_such_cursor() -> InvalidSettings:
-    """What to say to a cursor that no answer has given."""
-    return InvalidSettings(["cursor: must be `next` of the page before"])

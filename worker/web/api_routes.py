@@ -7,12 +7,36 @@ from functools import cached_property
 import orjson
 from aiohttp import web
 
-from worker.web import api_apps, api_channels, api_destinations, api_trials
+from worker.web import (
+    api_apps,
+    api_channels,
+    api_deliveries,
+    api_destinations,
+    api_events,
+    api_graph,
+    api_health,
+    api_state,
+    api_tokens,
+    api_trials,
+    api_users,
+)
 from worker.web.api import API, Operation, route
 from worker.web.console import Console
 from worker.web.openapi import document
 
-PARTS = (api_apps, api_destinations, api_trials, api_channels)
+PARTS = (
+    api_apps,
+    api_destinations,
+    api_trials,
+    api_health,
+    api_channels,
+    api_events,
+    api_graph,
+    api_deliveries,
+    api_state,
+    api_users,
+    api_tokens,
+)
 DOCUMENT = f"{API}/openapi.json"
 
 
@@ -42,4 +66,4 @@ def routes(console: Console) -> list[web.RouteDef]:
     """Their addresses."""
     known = operations(console)
     pages = ApiPages(known)
-    return [web.get(DOCUMENT, pages.serve), *map(route, known)]
+    return [web.get(DOCUMENT, pages.serve), *(route(each, each.do) for each in known if each.do)]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import math
+import re
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from worker.appsfile import NAME, NAME_RULE
 from worker.errors import InvalidSettings
+from worker.web.api import Paged
 
+CURSOR_DIGITS: Final = 19
 PATTERN: Final = rf"^{NAME.pattern}$"
 PARTS: Final[dict[str, dict[str, Any]]] = {
     "app": {"type": "string", "pattern": PATTERN, "description": "The app's name."},
@@ -20,19 +24,50 @@ PARTS: Final[dict[str, dict[str, Any]]] = {
     "token": {"type": "string", "pattern": r"^[A-Za-z0-9._@-]{1,64}$", "description": "The token's name, not itself."},
 }
 """What may stand in addresses, by what the placeholder is called."""
+_RFC_3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 
-Moment = Annotated[datetime, Field(description="When, in UTC.")]
+
+def _checked(text: str) -> str:
+    if text:
+        epoch_of(text)
+    return text
+
+
+def epoch_of(text: str, default: float = 0.0) -> float:
+    """Epoch seconds of an RFC 3339 time; ValueError says how to write one."""
+    if not text:
+        return default
+    try:
+        if _RFC_3339.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).timestamp()
+    except (ValueError, OverflowError):
+        pass  # such as the 32nd of a month
+    raise ValueError("write a time such as 2026-11-23T14:05:00Z")
+
+
+Time = Annotated[str, AfterValidator(_checked), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A time that is asked for; empty where there is none."""
+Moment = Annotated[float | None, Field(description="Epoch seconds; null where there is none.")]
 Next = Annotated[str | None, Field(description="`cursor` of the next page; null on the last one.")]
 
 
-def moment(epoch: float | None) -> datetime | None:
-    """Epoch seconds as a time; None where there is none, or none that a calendar has."""
-    if epoch is None:
-        return None
-    try:
-        return datetime.fromtimestamp(round(epoch, 3), UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+class Spanned(Paged):
+    """The parameters of a list that may be narrowed to a stretch of time."""
+
+    since: Time = Field(default="", alias="from", description="Not before this time (RFC 3339).")
+    until: Time = Field(default="", alias="to", description="Before this time (RFC 3339).")
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """In epoch seconds."""
+        return epoch_of(self.since), epoch_of(self.until, math.inf)
+
+
+def cursor_number(text: str) -> int:
+    """A number in a cursor that anybody may have typed."""
+    if not (text.isascii() and text.isdigit() and len(text) <= CURSOR_DIGITS and int(text) < 1 << 63):
+        raise InvalidSettings(["cursor: must be `next` of the page before"])
+    return int(text)
 
 
 def check_name(name: str, path: str = "name") -> None:

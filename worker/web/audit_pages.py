@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
@@ -14,7 +15,8 @@ from worker.web.render import page
 from worker.web.roles import Role, User
 
 SHOWN: Final = 100
-_PLACE: Final = re.compile(r"\d{1,15}-\d{1,15}")
+PLACE: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
+"""An entry's id."""
 
 
 class AuditPages:
@@ -28,8 +30,8 @@ class AuditPages:
         who = await allowed(request, None, Role.VIEWER)
         asked = {name: request.query.get(name, "")[:64] for name in ("who", "what", "app")}
         before = request.query.get("before", "")
-        start = before if _PLACE.fullmatch(before) else ""
-        found = await self._audit.entries(_fitting(who, asked), limit=SHOWN, before=start)
+        start = before if PLACE.fullmatch(before) else ""
+        found = await self._audit.entries(fitting(who, asked), limit=SHOWN, before=start)
         return page(request, "audit.html", entries=found.entries, asked=asked, older=found.older, start=start)
 
 
@@ -38,7 +40,9 @@ def may_read(who: User, entry: Entry) -> bool:
     return who.may(None, Role.ADMIN) or (entry.app != "" and who.may(entry.app, Role.EDITOR))
 
 
-def _fitting(who: User, asked: dict[str, str]) -> Fits:
+def fitting(who: User, asked: Mapping[str, str]) -> Fits:
+    """Whether an entry may be read by `who` and holds the words that are asked for, by the field that they are in."""
+
     def fits(entry: Entry) -> bool:
         told = {"who": entry.who, "what": entry.what, "app": entry.app}
         return may_read(who, entry) and all(wanted.lower() in told[name].lower() for name, wanted in asked.items())

@@ -61,8 +61,12 @@ class Users:
 
     async def add(self, name: str, password: str, app: str, role: Role) -> Account:
         """Make a user; InvalidSettings for a name that is taken or cannot be one."""
-        _check(name, app)
-        account = Account(name, {app: role}, await self._passwords.hashed(password), _epoch())
+        return await self.make(name, password, {app: role})
+
+    async def make(self, name: str, password: str, roles: Mapping[str, Role]) -> Account:
+        """The same with roles for several apps, or for none."""
+        _check(name, *roles)
+        account = Account(name, dict(roles), await self._passwords.hashed(password), _epoch())
         if not await self._redis.hsetnx(self._key, name, _stored(account)):
             raise InvalidSettings([f"there is a user {name} already"])
         return account
@@ -73,6 +77,11 @@ class Users:
         account = await self._known(name)
         others = {each: had for each, had in account.roles.items() if each != app}
         return await self._write(replace(account, roles=others if role is None else {**others, app: role}))
+
+    async def set_roles(self, name: str, roles: Mapping[str, Role]) -> Account:
+        """Put these roles in the place of a user's."""
+        _check(name, *roles)
+        return await self._write(replace(await self._known(name), roles=dict(roles)))
 
     async def set_password(self, name: str, password: str) -> Account:
         """Give a user a new password, which ends their sessions."""
@@ -109,13 +118,13 @@ class Users:
         return account
 
 
-def _check(name: str, app: str) -> None:
+def _check(name: str, *apps: str) -> None:
     problems = []
     if not NAME.fullmatch(name):
         problems.append("the name must be 1 to 64 letters, digits or . _ @ -")
     if name == ADMIN:
         problems.append(f"{ADMIN} is the user that BELLHOP_WEB_PASSWORD makes: set that, or take another name")
-    if not APP.fullmatch(app):
+    if not all(map(APP.fullmatch, apps)):
         problems.append("--app must be the name of an app, or * for all")
     if problems:
         raise InvalidSettings(problems)
