@@ -79,7 +79,7 @@ async def test_a_token_is_told_once(fake, program):
     listed = await program.get("/tokens")
     assert [each["name"] for each in listed.json["items"]] == ["ci", "terraform"]
     assert token not in listed.answer.text + repr((await fake.console.audit.entries()).entries)
-    assert (await program.post("/tokens", {"name": "ci"})).status == 422
+    assert (await program.post("/tokens", {"name": "ci"})).status == 409
     assert [(await program.delete("/tokens/ci")).status for _ in range(2)] == [204, 404]
     assert (await ci.get("/me")).status == 401
     assert [what for _, what, _ in await fake.audited()] == ["token.revoked", "token.added"]

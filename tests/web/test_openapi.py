@@ -117,3 +117,15 @@ async def test_what_is_not_there_is_told_as_a_problem(fake, path):
     assert (told.status, told.json["status"], told.json["type"]) == (404, 404, "about:blank")
     wrong = await program.post("/apps")
     assert (wrong.status, wrong.answer.headers["Allow"]) == (405, "GET,HEAD")
+
+
+async def test_the_page_is_made_of_the_document(fake, served):
+    """Each operation with what it takes and gives, and how to begin; for whoever is logged in."""
+    assert (await (await fake.visitor()).get("/api")).headers["Location"].startswith("/login")
+    page = await (await fake.logged_in("bob", "checkout")).get("/api")
+    assert page.status == 200
+    for (method, path), operation in described(served).items():
+        assert f"{method.upper()} {path} {operation['summary']}" in page.words
+    for words in (f"curl {fake.url}/api/v1/apps", "hipchat or slack or", "Takes the role editor for the app.", "412"):
+        assert words in page.words
+    assert "{{" not in page.words

@@ -20,6 +20,7 @@ from worker.web.roles import Role, User
 
 API: Final = "/api/v1"
 CURSOR_CHARS: Final = 300
+CURSOR: Final = "`next` of the page before; without it, the first page."
 MOST_AT_ONCE: Final = 1000
 MANY: Final = 100
 T = TypeVar("T")
@@ -34,9 +35,7 @@ class Query(BaseModel):
 class Paged(Query):
     """The parameters of a list."""
 
-    cursor: str = Field(
-        default="", max_length=CURSOR_CHARS, description="`next` of the page before; without it, the first page."
-    )
+    cursor: str = Field(default="", max_length=CURSOR_CHARS, description=CURSOR)
     limit: int = Field(default=MANY, ge=1, le=MOST_AT_ONCE, description="How many at the most.")
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from worker.web.api import Answer, Body, Paged
-from worker.web.api_values import Next
+from worker.web.api_values import Next, cursor_like
+from worker.web.audit_pages import PLACE
 from worker.web.passwords import LEAST, MOST
 from worker.web.roles import ALL_APPS, Role
 
@@ -87,6 +88,7 @@ class MeAnswer(Answer):
 class AuditQuery(Paged):
     """Which entries; each field holds what is asked for, in whatever case."""
 
+    cursor: str = cursor_like(PLACE.pattern)
     who: str = Field(default="", max_length=64, description="Who did it.")
     what: str = Field(default="", max_length=64, description="Such as `destination.saved`.")
     app: str = Field(default="", max_length=64, description="To what app.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Final, Literal
 
@@ -12,7 +13,7 @@ from worker.models import Severity, Status
 from worker.replays import Letter, LetterFilter, dead_letters, ledger_for_replays, replay
 from worker.web.access import allowed
 from worker.web.api import Answer, Body, Call, Operation, Reply, page_of
-from worker.web.api_values import Moment, Next, Spanned, Time, cursor_number, epoch_of
+from worker.web.api_values import MOST, NUMBER, Moment, Next, Spanned, Time, cursor_like, epoch_of, undefaulted
 from worker.web.console import Console
 from worker.web.history_rows import DeliveryFilter, DeliveryRow
 from worker.web.roles import Role
@@ -27,6 +28,7 @@ OneState = Literal["", "owed", "retrying", "delivered", "failed", "skipped"]
 class DeliveriesQuery(Spanned):
     """Which deliveries; times go by when their event came."""
 
+    cursor: str = cursor_like(rf"{NUMBER}\.{NUMBER}")
     app: str = Field(default="", max_length=NAME_CHARS, description="Only of this app.")
     destination: str = Field(default="", max_length=NAME_CHARS, description="Only to the destination of this name.")
     channel: str = Field(default="", max_length=NAME_CHARS, description=f"Only by this channel: {', '.join(CHANNELS)}.")
@@ -74,8 +76,12 @@ class ReplayBody(Body):
     channel: str = Field(default="", max_length=NAME_CHARS, description="By this channel.")
     outcome: Literal["", "failed", "skipped"] = Field(default="", description="How they ended.")
     reason: str = Field(default="", max_length=NAME_CHARS, description="Such as `not_found` or `paused`.")
-    since: Time = Field(default="", alias="from", description="Dead since this time (RFC 3339).")
-    until: Time = Field(default="", alias="to", description="Dead until this time (RFC 3339).")
+    since: Time = Field(
+        default="", alias="from", description="Dead since this time (RFC 3339).", json_schema_extra=undefaulted
+    )
+    until: Time = Field(
+        default="", alias="to", description="Dead until this time (RFC 3339).", json_schema_extra=undefaulted
+    )
 
 
 class LetterAnswer(Answer):
@@ -163,8 +169,8 @@ class ApiDeliveries:
             channel=asked.channel,
             outcome=asked.outcome,
             reason=asked.reason,
-            since=epoch_of(asked.since),
-            until=epoch_of(asked.until, self._console.now()),
+            since=epoch_of(asked.since) if asked.since else 0.0,
+            until=epoch_of(asked.until) if asked.until else math.inf,
         )
 
     def _editable(self, call: Call) -> set[str] | None:
@@ -177,7 +183,7 @@ def _cursor(text: str) -> tuple[int, int] | None:
     if not text:
         return None
     arrival, _, nth = text.partition(".")
-    return cursor_number(arrival), cursor_number(nth)
+    return min(int(arrival), MOST), min(int(nth), MOST)
 
 
 def _delivery(row: DeliveryRow) -> DeliveryAnswer:

@@ -77,8 +77,8 @@ class ApiDestinations:
             await self._desk.switch(call.who, call.app, name, enabled=body.enabled)
             return await self._told(call)
         opened = await self._console.destinations.opened(call.app)
-        check_conditions(call.request, opened.revision(name))
         stored = _stored(opened, name)
+        check_conditions(call.request, opened.revision(name))
         if stored.settings is None:
             raise InvalidSettings([f"settings: {stored.problem}"])
         await self._save(call, opened, replace(stored, enabled=body.enabled))

@@ -13,7 +13,7 @@ from worker.models import Severity, Status
 from worker.stores.records import DeliveryRecord, EventRecord
 from worker.stores.troubles import Troubles
 from worker.web.api import Answer, Call, Operation, Reply, page_of
-from worker.web.api_values import Moment, Next, Spanned, cursor_number
+from worker.web.api_values import MOST, NUMBER, Moment, Next, Spanned, cursor_like
 from worker.web.console import Console
 from worker.web.graph import TEXT_CHARS
 from worker.web.history_rows import EventRow
@@ -26,6 +26,7 @@ OneStatus = Literal["", "firing", "resolved"]
 class EventsQuery(Spanned):
     """Which events; times go by when they occurred."""
 
+    cursor: str = cursor_like(NUMBER)
     text: str = Field(
         default="",
         max_length=TEXT_CHARS,
@@ -138,7 +139,7 @@ class ApiEvents:
             severity=asked.severity,
             status=asked.status,
             limit=asked.limit + 1,
-            before=cursor_number(asked.cursor) if asked.cursor else None,
+            before=min(int(asked.cursor), MOST) if asked.cursor else None,
         )
         shown, cursor = page_of(found, asked.limit, lambda row: str(row.cursor))
         return Reply(EventsAnswer(items=[_short(row) for row in shown], next=cursor))

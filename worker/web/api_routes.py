@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -20,9 +21,13 @@ from worker.web import (
     api_trials,
     api_users,
 )
+from worker.web.access import CONSOLE, allowed
 from worker.web.api import API, Operation, route
+from worker.web.api_reference import Described, described
 from worker.web.console import Console
-from worker.web.openapi import document
+from worker.web.openapi import ABOUT, document
+from worker.web.render import page
+from worker.web.roles import Role
 
 PARTS = (
     api_apps,
@@ -53,17 +58,31 @@ class ApiPages:
 
     async def serve(self, _request: web.Request) -> web.StreamResponse:
         """The document as JSON, for whoever asks: tools read it before they have a token."""
-        response = web.Response(body=self._body, content_type="application/json")
+        response = web.Response(body=orjson.dumps(self._document), content_type="application/json")
         response.enable_compression()
         return response
 
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """The same for people."""
+        await allowed(request, None, Role.VIEWER)
+        url = request.app[CONSOLE].place.public_url or f"{request.scheme}://{request.host}"
+        return page(request, "api.html", url=url, about=ABOUT, areas=self._areas)
+
     @cached_property
-    def _body(self) -> bytes:
-        return orjson.dumps(document(self._known))
+    def _document(self) -> dict[str, Any]:
+        return document(self._known)
+
+    @cached_property
+    def _areas(self) -> dict[str, list[Described]]:
+        return described(self._document)
 
 
 def routes(console: Console) -> list[web.RouteDef]:
     """Their addresses."""
     known = operations(console)
     pages = ApiPages(known)
-    return [web.get(DOCUMENT, pages.serve), *(route(each, each.do) for each in known if each.do)]
+    return [
+        web.get("/api", pages.show),
+        web.get(DOCUMENT, pages.serve),
+        *(route(each, each.do) for each in known if each.do),
+    ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Final
 
-from worker.errors import InvalidSettings
+from aiohttp import web
+
 from worker.web.api import Call, Operation, Paged, Query, Reply, page_of
 from worker.web.api_access_values import (
     AuditAnswer,
@@ -17,7 +18,7 @@ from worker.web.api_access_values import (
     TokenBody,
     TokensAnswer,
 )
-from worker.web.audit_pages import PLACE, fitting
+from worker.web.audit_pages import fitting
 from worker.web.console import Console
 from worker.web.roles import Role, stored_roles
 from worker.web.tokens import Token
@@ -41,6 +42,8 @@ class ApiTokens:
     async def add(self, call: Call) -> Reply:
         """A new one, told once."""
         body: TokenBody = call.body
+        if body.name in {each.name for each in await self._tokens.all()}:
+            raise web.HTTPConflict(text=f"There is a token {body.name} already.")
         text = await self._tokens.add(body.name, body.app, Role.named(body.role))
         await self._audit.record(call.who, "token.added", subject=body.name, detail=f"{body.role} of {body.app}")
         made = next(each for each in await self._tokens.all() if each.name == body.name)
@@ -60,8 +63,6 @@ class ApiTokens:
     async def audit(self, call: Call) -> Reply:
         """What was done, as far as whoever asks may know."""
         asked: AuditQuery = call.query
-        if asked.cursor and not PLACE.fullmatch(asked.cursor):
-            raise InvalidSettings(["cursor: must be `next` of the page before"])
         fits = fitting(call.who, {"who": asked.who, "what": asked.what, "app": asked.app})
         found = await self._audit.entries(fits, limit=asked.limit, before=asked.cursor)
         items = [EntryAnswer.model_validate(asdict(each)) for each in found.entries]
@@ -91,6 +92,7 @@ def operations(console: Console) -> list[Operation]:
             statuses=(201,),
             least=admin,
             body=TokenBody,
+            fails=(409,),
         ),
         Operation(
             AREA,

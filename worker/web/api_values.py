@@ -12,9 +12,11 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from worker.appsfile import NAME, NAME_RULE
 from worker.errors import InvalidSettings
-from worker.web.api import Paged
+from worker.web.api import CURSOR, Paged
 
-CURSOR_DIGITS: Final = 19
+NUMBER: Final = "[0-9]{1,19}"
+MOST: Final = (1 << 63) - 1
+"""What a database takes for a number."""
 PATTERN: Final = rf"^{NAME.pattern}$"
 PARTS: Final[dict[str, dict[str, Any]]] = {
     "app": {"type": "string", "pattern": PATTERN, "description": "The app's name."},
@@ -28,15 +30,17 @@ _RFC_3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\.[0-9]
 
 
 def _checked(text: str) -> str:
-    if text:
-        epoch_of(text)
+    epoch_of(text)
     return text
 
 
-def epoch_of(text: str, default: float = 0.0) -> float:
+def undefaulted(schema: dict[str, Any]) -> None:
+    """Leave a default that stands for nothing out of a schema: it would not be what the schema asks for."""
+    schema.pop("default", None)
+
+
+def epoch_of(text: str) -> float:
     """Epoch seconds of an RFC 3339 time; ValueError says how to write one."""
-    if not text:
-        return default
     try:
         if _RFC_3339.fullmatch(text):
             return datetime.fromisoformat(text.upper()).timestamp()
@@ -51,23 +55,25 @@ Moment = Annotated[float | None, Field(description="Epoch seconds; null where th
 Next = Annotated[str | None, Field(description="`cursor` of the next page; null on the last one.")]
 
 
+def cursor_like(pattern: str) -> Any:
+    """The parameter `cursor` of a list whose cursors are written so."""
+    return Field(default="", pattern=f"^({pattern})?$", description=CURSOR)
+
+
 class Spanned(Paged):
     """The parameters of a list that may be narrowed to a stretch of time."""
 
-    since: Time = Field(default="", alias="from", description="Not before this time (RFC 3339).")
-    until: Time = Field(default="", alias="to", description="Before this time (RFC 3339).")
+    since: Time = Field(
+        default="", alias="from", description="Not before this time (RFC 3339).", json_schema_extra=undefaulted
+    )
+    until: Time = Field(
+        default="", alias="to", description="Before this time (RFC 3339).", json_schema_extra=undefaulted
+    )
 
     @property
     def span(self) -> tuple[float, float]:
         """In epoch seconds."""
-        return epoch_of(self.since), epoch_of(self.until, math.inf)
-
-
-def cursor_number(text: str) -> int:
-    """A number in a cursor that anybody may have typed."""
-    if not (text.isascii() and text.isdigit() and len(text) <= CURSOR_DIGITS and int(text) < 1 << 63):
-        raise InvalidSettings(["cursor: must be `next` of the page before"])
-    return int(text)
+        return epoch_of(self.since) if self.since else 0.0, epoch_of(self.until) if self.until else math.inf
 
 
 def check_name(name: str, path: str = "name") -> None:

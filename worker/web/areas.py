@@ -38,6 +38,6 @@ AREAS = (
     Area(destination_pages.routes),
     Area(graph_pages.routes),
     Area(state_pages.routes, Tab("State", "/state")),
-    Area(api_routes.routes),
     Area(audit_pages.routes, Tab("Audit log", "/audit")),
+    Area(api_routes.routes, Tab("API", "/api")),
 )

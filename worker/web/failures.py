@@ -27,6 +27,7 @@ HEADLINES: Final = {
     403: "Not allowed",
     404: "Not found",
     405: "Not that way",
+    409: "There already",
     412: "Not what it was",
     413: "Too much",
     421: "Another name",
