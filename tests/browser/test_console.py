@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 PHONE = {"width": 320, "height": 640}
 REACHABLE = """[...document.querySelectorAll("a[href], button:enabled, input, select, textarea")]
   .filter((each) => each.type !== "hidden" && each.checkVisibility() && each.tabIndex >= 0).length"""
-PAGES = ("/apps", "/audit", "/account", "/styleguide")
+PAGES = ("/api", "/apps", "/audit", "/account", "/styleguide")
 LONG = App("a-name-of-64-characters-" + "x" * 40, {"second": room("second", app="x")})
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 METHODS = ("get", "put", "patch", "post", "delete")
+PLACES = {"path": "path", "query": "query", "header": "headers"}
 Schema = Mapping[str, Any]
 
 
@@ -65,7 +66,7 @@ def _described(document: Schema, path: str, method: str, item: Schema) -> Descri
 
 
 def _parameter(document: Schema, parameter: Schema) -> Field:
-    kind = f"{_kind(document, parameter['schema'])}, in the {parameter['in']}"
+    kind = f"{_kind(document, parameter['schema'])}, in the {PLACES[parameter['in']]}"
     return Field(parameter["name"], kind, parameter["description"], parameter["required"])
 
 
