@@ -121,6 +121,7 @@ function list(news, before) {
   byId("nothing").hidden = news.events.length > 0;
   byId("nothing").firstElementChild.textContent = news.nothing;
   byId("latest").hidden = !news.latest;
+  if (news.latest || news.events.length) byId("first")?.remove();
   if (news.latest) byId("latest").firstElementChild.setAttribute("href", news.latest);
   if (fresh.length) byId("news").textContent = fresh.length === 1 ? `New event: ${fresh[0].name}` : `${fresh.length} new events`;
   turn(news);
