@@ -10,8 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import aiohttp
 import pytest
+from browser.graph_reader import Graph
 from browser.guest import Guest
+from browser.typist import outcome
 from browser.visitor import TABS
 from fakes.processes import Process, descendants, lives, until
 from playwright.async_api import expect
@@ -34,7 +37,7 @@ def demo(browser, tmp_path):
 
 
 async def test_the_demo_shows_what_arrived_and_ends(demo, visit):
-    """36 of 36 arrive, the page shows them and the console their app; Ctrl-C ends all of it soon, with 0."""
+    """36 of 36 arrive, the page shows them, the console does all of the original page; Ctrl-C ends it soon, with 0."""
     await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it.", UP_S)
     said = demo.output()
     assert "36 of 36 deliveries arrived." in said
@@ -50,7 +53,10 @@ async def test_the_demo_shows_what_arrived_and_ends(demo, visit):
     await visitor.page.close()
     console = re.search(r"Open the console: +(http://\S+)/\n", said)[1]
     guest = await Guest.arrive(visitor.page.context, console)
-    await expect(guest.page.get_by_role("rowheader")).to_have_text(["shop"])
+    await see_the_alerts(guest)
+    await set_hipchat_up(guest.page)
+    await expect(guest.page.get_by_role("row", name="ops-room")).to_contain_text("On call")
+    assert await all_is_well(guest)
     await guest.page.close()
     assert guest.complaints == guest.strangers() == []
 
@@ -61,3 +67,46 @@ async def test_the_demo_shows_what_arrived_and_ends(demo, visit):
     assert await asyncio.to_thread(demo.wait, DOWN_S) == 0
     assert time.monotonic() - began < DOWN_S
     until(lambda: not any(map(lives, started)), 1, lambda: f"{[pid for pid in started if lives(pid)]} are left")
+
+
+async def see_the_alerts(guest):
+    """From the first page to the graph, by what is there to press."""
+    await expect(guest.page.get_by_role("rowheader")).to_have_text(["shop"])
+    await guest.page.get_by_role("link", name="shop").click()
+    await expect(guest.page.get_by_role("row", name="hipchat")).to_contain_text("delivered")
+    graph = await Graph.of(guest, "/apps/shop/events")
+    await expect(graph.rows).to_have_count(6)
+    await expect(guest.page.locator(".pane-limit").filter(has_text="> 1.074 GB")).to_have_count(1)
+    await expect(guest.page.locator("#summary")).to_contain_text("fired once; back to normal once; 6 destinations told")
+    await guest.page.get_by_role("link", name="Destinations").click()
+
+
+async def set_hipchat_up(page):
+    """Test with a token that is none, with the one that the sandbox takes, and Save."""
+    await page.get_by_role("link", name="Add a destination").click()
+    await page.get_by_role("main").get_by_role("link", name="HipChat").last.click()
+    await page.get_by_role("textbox", name="Name", exact=True).fill("ops-room")
+    await page.get_by_role("button", name="Fill in what it takes").click()
+    await page.get_by_label("HipChat room id or name").fill("On call")
+    right = await page.get_by_label("HipChat token").input_value()
+    await page.get_by_label("HipChat token").fill(right.lower())
+    await page.get_by_role("button", name="Test").click()
+    await outcome(page, "401: this looks like an OAuth1 token")
+    await page.get_by_label("HipChat token").fill(right)
+    await page.get_by_role("button", name="Test").click()
+    await outcome(page, "204: configured correctly")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status")).to_contain_text("ops-room was saved")
+
+
+async def all_is_well(guest):
+    """The page State says so, and leads to the worker in Flower."""
+    page = await guest.open("/state")
+    await expect(page.get_by_role("status")).to_contain_text("All is well: 1 worker is there")
+    link = page.locator("#workers").get_by_role("link").first
+    async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+        while True:  # Flower asks its workers who they are when it starts, and has no page of one before
+            async with session.get(await link.get_attribute("href")) as answer:
+                if answer.status == 200:
+                    return "bellhop" in await answer.text()
+            await asyncio.sleep(0.2)
