@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from playwright.async_api import Page, expect
 
@@ -24,21 +24,25 @@ class Typist:
         self.unseen: list[str] = []
         """What had the focus without showing it."""
 
-    async def fill(self, fills: Mapping[str, str], until: str) -> None:
-        """Type each text into the control of its name, press Enter on the `Add to …` that it names, stop at `until`."""
-        left = dict(fills)
+    async def fill(self, fills: Iterable[tuple[str, str]], until: str) -> None:
+        """Type each text into the control of its name, press Enter on the `Add to …` that it names, stop at `until`.
+
+        Of two controls with one name each gets its own, in their order.
+        """
+        left = list(fills)
         moved = False
         for _ in range(STOPS):
             if not moved:
                 await self.page.keyboard.press("Tab")
             at, moved = await self._at(), False
             if at["name"] == until and at["tag"] == "BUTTON":
-                assert left == {}, f"never came to {list(left)}"
+                assert left == [], f"never came to {left}"
                 return
             if at["tag"] == "SUMMARY" and left:
                 await self.page.keyboard.press("Enter")
-            elif at["name"] in left:
-                moved = await self._use(at, left.pop(at["name"]))
+            elif mine := next((fill for fill in left if fill[0] == at["name"]), None):
+                left.remove(mine)
+                moved = await self._use(at, mine[1])
         raise AssertionError(f"no {until} in reach")
 
     async def press(self, name: str, key: str = "Enter") -> None:
