@@ -172,7 +172,7 @@ class Deliverer:
     async def _deliver(self, delivery: Delivery, route: Route, thread: str | None, report: DeliverReport) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        notice = notice_of(delivery, thread)
+        notice = notice_of(delivery, thread, self._rules.console_url)
         if delivery.event.metric is not None and self._illustrator is not None:
             notice = await self._illustrator.illustrated(notice, route.channel, route.destination.settings)
         attempted = await self._attempt(route, notice)

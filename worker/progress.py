@@ -11,6 +11,7 @@ from typing import Final
 
 from worker.attempt import Attempted
 from worker.channels.channel import Channel
+from worker.graph_link import with_graph_link
 from worker.models import (
     Attempt,
     Delivery,
@@ -43,6 +44,8 @@ class DeliveryRules:
     firing_deadline_s: float = 3600.0
     in_flight: int = 1000
     """Of one worker process."""
+    console_url: str = ""
+    """Where people reach the console; empty where they do not."""
 
 
 def refusal(
@@ -93,11 +96,11 @@ def superseded(delivery: Delivery, attempts: tuple[Attempt, ...]) -> Progress:
     return Progress(delivery, attempts, Reason.SUPERSEDED, Outcome.SKIPPED, detail=detail)
 
 
-def notice_of(delivery: Delivery, thread: str | None) -> Notice:
+def notice_of(delivery: Delivery, thread: str | None, console_url: str = "") -> Notice:
     """What the channel is asked to say."""
     late = delivery.claimed_at - delivery.event.received_at
     return Notice(
-        event=delivery.event,
+        event=with_graph_link(delivery.event, console_url),
         delivery_id=str(delivery.id),
         attempt=next_number(delivery.attempts),
         now=delivery.claimed_at,

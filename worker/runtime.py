@@ -100,6 +100,7 @@ def assemble(settings: Settings, url: str, envelope: Envelope, keys: MasterKeys)
     rules = DeliveryRules(
         firing_deadline_s=settings.firing_deadline_s,
         in_flight=settings.in_flight,
+        console_url=settings.web_public_url or "",
     )
     events = KnownEvents()
     drawing = illustrator(settings, keys)

@@ -17,7 +17,7 @@ from fakes.console import PASSWORD
 from fakes.history import add, found
 from playwright.async_api import expect
 
-from worker.web.links import event_link
+from worker.graph_link import event_link
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 

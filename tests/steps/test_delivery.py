@@ -505,3 +505,16 @@ async def test_a_refused_address_is_told_on_the_result_with_its_setting(make_pip
     (result,) = await pipeline.all_results()
     assert (result["outcome"], result["reason"]) == ("failed", "bad_address")
     assert result["detail"] == f"settings.base_url: {refusal}"
+
+
+async def test_a_link_to_the_event_graph(make_pipeline, event):
+    """Where people can reach the console, each message ends with the alert's own link; elsewhere it has none."""
+    rules = DeliveryRules(console_url="https://alerts.example.com/")
+    linked, plain = make_pipeline(room(), rules=rules), make_pipeline(room())
+    for pipeline in (linked, plain):
+        await pipeline.send(event(links=[{"href": "https://wiki.example.com/cpu", "text": "Runbook"}]))
+        await pipeline.deliver()
+    body, without = (pipeline.carrier.carried[0].body.decode() for pipeline in (linked, plain))
+    assert "https://alerts.example.com/apps/checkout/events?from=" in body.split("https://wiki.example.com/cpu")[1]
+    assert "wiki.example.com" in without
+    assert "alerts.example.com" not in without

@@ -13,7 +13,7 @@ LAYERS = [
     {"errors", "models", "messages", "cancelling", "launching", "near_hosts", "open_files", "keys", "version"},
     {"retry", "rates"},
     {"channels", "events", "event_extra", "record"},
-    {"settings_tree", "address_fields", "attempt"},
+    {"settings_tree", "address_fields", "attempt", "graph_link"},
     {
         "problems",
         "settings_fields",

@@ -15,11 +15,11 @@ import pytest
 from fakes.console import PASSWORD
 from fakes.history import NOW, add, found, history_of
 
+from worker.graph_link import event_link
 from worker.web.chart_library import ChartLibrary, chart_library
 from worker.web.graph import POINTS, ROWS
 from worker.web.history_rows import Feeding
 from worker.web.history_values import Standing
-from worker.web.links import event_link
 from worker.web.roles import Role
 from worker.web.spans import iso
 

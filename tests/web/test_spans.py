@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from worker.errors import InvalidSettings
-from worker.web.links import BEFORE_MS, event_link, graph_path, timeline_path, up_to
+from worker.graph_link import BEFORE_MS, event_link
+from worker.web.links import graph_path, timeline_path, up_to
 from worker.web.spans import FURTHEST_MS, LASTS, Span, iso, span_of
 
 NOW = 1_764_000_000.0
@@ -96,6 +97,14 @@ def test_an_alert_links_to_the_fifty_minutes_before_it(app, at):
     assert span.until_ms - span.since_ms == min(BEFORE_MS, span.until_ms)
     assert span.since <= max(at, 0.001) < span.behind
     assert str(URL(url)) == url, "browsers and the console's own parser leave it as it is"
+
+
+@given(APPS, SECONDS)
+def test_the_link_leads_to_the_page_of_the_console(app, at):
+    """What notifications say and what the console's own pages say is one address."""
+    assert event_link("https://alerts.example.com", app, at) == "https://alerts.example.com" + graph_path(
+        app, up_to(at).fixed()
+    )
 
 
 def test_the_link_of_the_original_page():

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from worker.channels.wording import duration
+from worker.graph_link import iso
 from worker.models import Severity, Status
 from worker.pictures.numbers import with_unit
 from worker.web.graph import Graph
 from worker.web.graph_lines import bounds
 from worker.web.history_rows import EventRow, Feeding, Metric, Slot
-from worker.web.spans import Span, iso
+from worker.web.spans import Span
 
 SEVERITIES: Final = tuple(severity.value for severity in reversed(Severity))
 """The worst first."""

@@ -9,13 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from worker.errors import InvalidSettings
+from worker.graph_link import EPOCH, FURTHEST_MS, iso
 
 LASTS: Final[Mapping[str, int]] = {"1h": 3_600_000, "6h": 6 * 3_600_000, "24h": 24 * 3_600_000, "3d": 72 * 3_600_000}
 """What may be asked for by name, in milliseconds."""
 USUAL: Final = "1h"
-FURTHEST_MS: Final = 253_402_300_799_999
-"""The end of the year 9999."""
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 _MILLISECONDS: Final = 1e11
 """A number beyond this is in milliseconds: as seconds it would lie in the year 5138."""
@@ -64,12 +62,6 @@ def span_of(query: Mapping[str, str], now: float) -> Span:
     if since_ms >= until_ms:
         raise InvalidSettings(["from: must be before the end of the range"])
     return Span(max(0, since_ms), until_ms)
-
-
-def iso(epoch_ms: int) -> str:
-    """`2014-12-02T17:33:00Z`, with milliseconds where there are any."""
-    at = EPOCH + timedelta(milliseconds=min(max(0, epoch_ms), FURTHEST_MS))
-    return at.replace(tzinfo=None).isoformat(timespec="milliseconds" if epoch_ms % 1000 else "seconds") + "Z"
 
 
 def _moment(name: str, text: str) -> int:
