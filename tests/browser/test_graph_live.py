@@ -6,12 +6,14 @@ import asyncio
 import json
 import re
 import time
+from html import unescape
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 from acceptance.deployment import READY, Deployment
 from acceptance.destinations import hipchat, slack
-from acceptance.vendors import Vendors
+from acceptance.vendors import Vendors, body
 from browser.graph_reader import EVENTS, METRIC, Graph
 from browser.guest import Guest
 from playwright.async_api import expect
@@ -32,14 +34,13 @@ def deployment(browser, tmp_path):
     with EmbeddedRedis(tmp_path / "redis") as redis, Vendors(options) as vendors:
         deployed = Deployment(redis.url, tmp_path)
         deployed.apply({APP: {"ops-room": hipchat(vendors, "Ops"), "alerts": slack(vendors, "T1")}})
-        with (
-            deployed.worker("graph") as worker,
-            deployed.start("web", "bellhop", "web", "--port", "0", "--json") as web,
-        ):
-            worker.wait_for(READY)
+        with deployed.start("web", "bellhop", "web", "--port", "0", "--json") as web:
             web.wait_for('"url"')
             deployed.console = json.loads(re.search(r'\{"url".*\}', web.output())[0])["url"]
-            yield deployed
+            deployed.vendors = vendors
+            with deployed.worker("graph", BELLHOP_WEB_PUBLIC_URL=deployed.console) as worker:
+                worker.wait_for(READY)
+                yield deployed
         deployed.close()
 
 
@@ -69,7 +70,10 @@ def alert(now, **fields):
 
 
 async def test_from_the_alert_to_the_graph(deployment, arrive):
-    """An open page shows the alert, its metric and whom it reached by itself; a zoom is shared, and opens the same."""
+    """An open page shows the alert, its metric and whom it reached by itself; a zoom is shared, and opens the same.
+
+    The link in the message that arrived shows the fifty minutes up to the alert.
+    """
     guest = await arrive(deployment.console, f"/apps/{APP}/events")
     await expect(guest.page.get_by_text("There is no event of this app yet")).to_be_visible()
     graph = await Graph.of(guest)
@@ -84,9 +88,19 @@ async def test_from_the_alert_to_the_graph(deployment, arrive):
     await expect(graph.marks(await graph.colour("told"))).to_have_count(2)
     await expect(guest.page.locator(".pane-limit")).to_have_text("> 1.074 GB")
 
+    said = body(deployment.vendors.arrivals("hipchat")[0])["message"]
+    path = urlsplit(re.search(rf"{re.escape(deployment.console)}(/apps/\S*)", unescape(said))[1].split('"')[0])
+    told = await Graph.of(await arrive(deployment.console, f"{path.path}?{path.query}"))
+    await told.range_is(round(now * 1000) - 50 * 60_000, round(now * 1000))
+    await expect(told.rows).to_have_count(1)
+
     deployment.send(alert(now + 240, id="normal", status="resolved", title="Memory is fine"))
     await asyncio.to_thread(deployment.wait_for, 4, APP)
     await expect(graph.rows).to_have_count(2, timeout=20_000)
+    await expect(graph.line_of(METRIC)).to_have_count(1)
+    await expect(guest.page.locator(".pane-title b")).to_have_text(["Events", "avg(used)"])
+    heads = ["Timestamp", "Event", "Message", "Priority", "Creator", "Name"]
+    await expect(guest.page.get_by_role("columnheader")).to_have_text(heads)
     await expect(graph.marks(await graph.colour("normal"))).to_have_count(1)
     await expect(graph.marks(await graph.colour("told"))).to_have_count(4)
     assert guest.loads == 1
@@ -94,6 +108,15 @@ async def test_from_the_alert_to_the_graph(deployment, arrive):
     for pane in (EVENTS, METRIC):
         x = await graph.point(pane, 0.5)
         assert (await graph.box(graph.line))["middle"] == pytest.approx(x, abs=1)
+
+    search = guest.page.get_by_label("Search")
+    await search.fill("fine")
+    await search.press("Enter")
+    await expect(graph.rows).to_have_count(1)
+    await expect(graph.bars()).to_have_count(1)
+    await search.fill("")
+    await search.press("Enter")
+    await expect(graph.rows).to_have_count(2)
 
     since, until = await graph.ends()
     share = ((now + 120) * 1000 - since) / (until - since)
