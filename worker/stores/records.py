@@ -109,7 +109,8 @@ class Records:
         names = [name.decode() for name in latest]
         keys = [f"event:{name}" for name in names]
         for name, raw in zip(names, await self._stored(names), strict=True):
-            keys += [record_key("", name, destination)[1:] for destination, _ in (kept_of(raw).to if raw else ())]
+            to = head_of(raw.partition(b"\n")[0])[1] if raw else ()
+            keys += [record_key("", name, destination)[1:] for destination, _ in to]
         pipe = self._redis.pipeline(transaction=False)
         for key in (*KEPT, *keys):
             pipe.memory_usage(f"{self._prefix}:{key}")
