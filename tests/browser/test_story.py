@@ -93,7 +93,7 @@ async def set_hipchat_up(page, vendors):
     await outcome(page, "204: configured correctly (HipChat answers 200 or 204)")
     assert len(vendors.accepted("hipchat", ROOM)) == 1
     await page.get_by_label("Enabled").check()
-    await picture(page, "console-hipchat", whole=True)
+    await picture(page, "console-test", whole=True)
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("status")).to_contain_text("ops-room was saved")
     await expect(page.get_by_role("switch", name="Enabled: ops-room")).to_have_attribute("aria-checked", "true")
@@ -119,6 +119,7 @@ async def see_it_on_the_graph(guest):
     await expect(graph.line_of(METRIC)).to_have_count(1)
     await expect(graph.marks(await graph.colour("critical"))).to_have_count(1)
     await expect(graph.marks(await graph.colour("told"))).to_have_count(1)
+    await picture(guest.page, "console-graph")
 
 
 async def leave(page):
