@@ -65,6 +65,7 @@ async def test_from_an_empty_console_to_a_replayed_alert(deployed, invite, visit
     await set_hipchat_up(guest.page, deployed.vendors)
     await send_one(deployed, visit)
     await see_it_on_the_graph(guest)
+    await replay_one_that_failed(deployed, guest)
     await leave(guest.page)
     await look_as_a_viewer(deployed, invite)
 
@@ -120,6 +121,22 @@ async def see_it_on_the_graph(guest):
     await expect(graph.marks(await graph.colour("critical"))).to_have_count(1)
     await expect(graph.marks(await graph.colour("told"))).to_have_count(1)
     await picture(guest.page, "console-graph")
+
+
+async def replay_one_that_failed(deployed, guest):
+    """The room is gone for a while: a dead letter, which the page State counts; replayed, it arrives."""
+    deployed.vendors.break_down("hipchat", ROOM, status=404, body={"error": {"code": 404, "message": "Room not found"}})
+    deployed.bellhop.send(alert("memory-2", time.time()))
+    *_, failed = await asyncio.to_thread(deployed.bellhop.wait_for, 2, APP)
+    assert (failed["outcome"], failed["reason"]) == ("failed", "not_found")
+    page = await guest.open("/state")
+    await expect(page.locator("#ledger")).to_contain_text(re.compile(r"Dead letters the latest died \d+ s ago\s*1"))
+    deployed.vendors.repair()
+    await asyncio.to_thread(deployed.bellhop.bellhop, "replay", "memory-2")
+    *_, arrived = await asyncio.to_thread(deployed.bellhop.wait_for, 3, APP)
+    assert (arrived["event_id"], arrived["outcome"]) == ("memory-2", "delivered")
+    await expect(page.locator("#ledger")).to_contain_text(re.compile(r"Dead letters\s*0"))
+    await expect(page.locator("#verdict")).to_contain_text("All is well: 1 worker is there")
 
 
 async def leave(page):
