@@ -34,10 +34,10 @@ $(VENV)/installed-dev: requirements/dev.txt $(VENV)/installed
 	@requirements/install.sh requirements/dev.txt
 	@touch $@
 
-demo: install-pictures ## Redis, worker, sandbox and sample alerts through six channels
+demo: install-pictures ## Redis, worker, sandbox, console and sample alerts through six channels
 	@$(BIN)/bellhop demo $(ARGS)
 
-up: install ## Redis, worker and Flower, until Ctrl-C
+up: install ## Redis, worker, console and Flower, until Ctrl-C
 	@$(BIN)/bellhop up $(ARGS)
 
 test: install-dev ## everything that .ci/run runs
