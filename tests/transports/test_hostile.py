@@ -17,7 +17,7 @@ from worker.transports.http_answer import unpacked
 from worker.transports.http_connection import MAX_BODY_BYTES
 
 MOST_MEMORY = 16 * 1_048_576
-LIMITS = {"connect_timeout_s": 1.0, "total_timeout_s": 1.5}
+LIMITS = {"connect_timeout_s": 1.0, "total_timeout_s": 2.5}
 
 
 @pytest.fixture

@@ -58,10 +58,10 @@ def span_of(query: Mapping[str, str], now: float) -> Span:
             raise InvalidSettings([f"last: must be one of {', '.join(LASTS)}"])
         return Span(now_ms - LASTS[last], now_ms, last)
     until_ms = _moment("to", until) if until else now_ms
-    since_ms = _moment("from", since) if since else until_ms - LASTS[USUAL]
+    since_ms = _moment("from", since) if since else max(0, until_ms - LASTS[USUAL])
     if since_ms >= until_ms:
         raise InvalidSettings(["from: must be before the end of the range"])
-    return Span(max(0, since_ms), until_ms)
+    return Span(since_ms, until_ms)
 
 
 def _moment(name: str, text: str) -> int:
