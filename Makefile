@@ -44,7 +44,8 @@ test: install-dev ## everything that .ci/run runs
 	@tests/debian-packages.sh
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
-	@$(BIN)/python -m pytest -m slow $(ARGS)
+	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --ignore tests/chaos $(ARGS)
+	@$(BIN)/python -m pytest -m slow tests/chaos $(ARGS)
 
 test-fast: install-dev ## without those that start processes
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
