@@ -12,10 +12,20 @@ function focusedIn(part) {
   return null;
 }
 
+// Whoever has scrolled into a list keeps their place in it, whatever comes on top: at the first link in sight.
+function placeIn(part) {
+  if (part.getBoundingClientRect().top >= 0) return null;
+  const link = [...part.querySelectorAll("[href]")].find((each) => each.getBoundingClientRect().top >= 0);
+  return link ? { link: `[href="${CSS.escape(link.getAttribute("href"))}"]`, top: link.getBoundingClientRect().top } : null;
+}
+
 function put(part, fresh) {
   if (part.innerHTML === fresh.innerHTML) return;
   const focused = focusedIn(part);
+  const place = placeIn(part);
   part.replaceChildren(...fresh.childNodes);
+  const again = place && part.querySelector(place.link);
+  if (again) scrollBy({ top: again.getBoundingClientRect().top - place.top, behavior: "instant" });
   if (focused) part.querySelector(focused)?.focus({ preventScroll: true });
 }
 
