@@ -59,7 +59,7 @@ class Reason(StrEnum):
     TLS_REFUSED = "tls_refused"
     BAD_ADDRESS = "bad_address"  # an address that Bellhop may not or cannot reach
     DISABLED = "disabled"
-    PAUSED = "paused"  # refused too often (401, 403, 404, 410); a Test that succeeds resumes it
+    PAUSED = "paused"  # refused too often (401, 403, 404, 410), or by hand; a Test that succeeds resumes it
     WORKER_DIED = "worker_died"  # it killed its worker twice
     SUPERSEDED = "superseded"  # its "resolved" came while it was still owed
     EXPIRED = "expired"  # past its deadline before it could be tried

@@ -71,7 +71,7 @@ def _barred(
         return Outcome.FAILED, Reason.BAD_SETTINGS, destination.problem
     if not destination.enabled:
         return Outcome.SKIPPED, Reason.DISABLED, f"{where} was disabled since the event came"
-    words = f"{where} is paused after repeated refusals ({delivery.paused}); a Test that succeeds resumes it"
+    words = f"{where} is paused ({delivery.paused}); a Test that succeeds resumes it"
     return Outcome.SKIPPED, Reason.PAUSED, words
 
 

@@ -326,6 +326,22 @@ async def test_refusals_in_a_row_pause_the_destination_and_resume_ends_it(client
     assert (await failing(ledger, 5, health="ok", due_ms=0)).paused == ""
 
 
+async def test_what_was_paused_by_hand_stays_so_until_it_is_resumed(client):
+    """Neither the success nor the failures of what was on its way change anything, and it is not said twice."""
+    ledger, troubles = Ledger(client, "t", LONG), Troubles(client, "t")
+    first, second = await owing(ledger, 1, key="1"), await owing(ledger, 2, key="2")
+    refs = (await ledger.dispatch([first, second])).woken
+    _, claims, _ = await ledger.claim([(ref, ()) for ref in refs])
+    assert [await troubles.pause("a", "room", who) for who in ("ann", "bob")] == [True, False]
+    await ledger.settle([settlement(claims[0], first.event, health="ok")])
+    await ledger.settle([settlement(claims[1], second.event, health="bad")])
+    (trouble,) = (await troubles.all()).values()
+    assert trouble.words == "paused by ann; Resume or a Test that succeeds lets it go on"
+    assert (await failing(ledger, 3, health="", due_ms=0)).paused == "by ann"
+    await troubles.resume("a", "room")
+    assert (await failing(ledger, 4, health="ok", due_ms=0)).paused == ""
+
+
 async def test_dead_letters_are_kept_and_owed_again_when_replayed(client):
     """A replay starts at attempt 1, once, and keeps what was tried before."""
     ledger = Ledger(client, "t", LONG)

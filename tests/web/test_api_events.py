@@ -155,6 +155,20 @@ async def test_how_a_destination_does(fake, program):
     assert (await program.get("/apps/search/destinations/gone/health")).status == 404
 
 
+async def test_pausing_by_hand(fake, program):
+    """Once, with who did it; nothing is said twice, and resuming ends it."""
+    path = "/apps/search/destinations/room"
+    first, second = (await program.post(f"{path}/pause")).json, (await program.post(f"{path}/pause")).json
+    assert first["paused_at"] == second["paused_at"] > NOW
+    assert first["trouble"] == "paused by terraform; Resume or a Test that succeeds lets it go on"
+    assert (await program.get(path)).json["paused"]
+    viewer = await Program.of(fake, "search", Role.VIEWER, "viewer")
+    assert (await viewer.post(f"{path}/pause")).status == 403
+    assert (await program.post(f"{path}/resume")).json["paused_at"] is None
+    assert [what for _, what, _ in await fake.audited()] == ["destination.resumed", "destination.paused"]
+    assert (await program.post("/apps/search/destinations/gone/pause")).status == 404
+
+
 @asynccontextmanager
 async def with_letters(consoles, *ids):
     """A console on a Redis where these events of checkout are dead letters; its ledger and feed."""

@@ -23,6 +23,8 @@ class Trouble:
     @property
     def words(self) -> str:
         """For people."""
+        if self.raw.get("by_hand"):
+            return f"paused {self.why}; Resume or a Test that succeeds lets it go on"
         if self.paused_at:
             return f"paused after repeated refusals ({self.why}); a Test that succeeds resumes it"
         if self.open_until:
@@ -47,6 +49,17 @@ class Troubles:
         """Until when (epoch seconds) destinations want to be left alone, by (app, destination); some of it is past."""
         found = await cast("Awaitable[dict[bytes, bytes]]", self._redis.hgetall(self._holds))
         return {_place(name): float(until) / 1000 for name, until in found.items()}
+
+    async def pause(self, app: str, destination: str, who: str) -> bool:
+        """Deliver nothing to it until somebody resumes it; whether it was not paused by hand already."""
+        name, (seconds, microseconds) = f"{app}/{destination}", await self._redis.time()
+        raw = await cast("Awaitable[bytes | None]", self._redis.hget(self._key, name))
+        if raw is not None and orjson.loads(raw).get("by_hand"):
+            return False
+        began = {"ok": 0, "bad": 0, "run": 0, "denied": 0, "opened": 0, "until_ms": 0, "half": False}
+        paused = {"paused": seconds * 1000 + microseconds // 1000, "why": f"by {who}", "by_hand": True}
+        await self._redis.hset(self._key, name, orjson.dumps(began | paused))
+        return True
 
     async def resume(self, app: str, destination: str) -> bool:
         """A Test succeeded, or the settings changed: begin anew. Whether there was any trouble."""

@@ -46,7 +46,8 @@ again and status 422. Scripts use `static/http.js`, which sends the token as a h
 its own address every few seconds, and what has changed of these is put in place; focus and selections stay.
 
 **JSON** is under `/api/`. Whatever is raised there is answered as RFC 9457 problem details, and an API token
-(`Authorization: Bearer bh_…`) needs no CSRF token. `posted_json(request)` reads a body.
+(`Authorization: Bearer bh_…`) needs no CSRF token. What is under `/api/v1/` is an `Operation` of a module that
+`api_routes.py` lists, and so in the OpenAPI document; a test finds a route there that is not.
 
 **Errors**: raise `worker.errors.NotFound` (404), `InvalidSettings` (422), `Unavailable` (503) or aiohttp's own with a
 sentence for people in `text`. Anything else is a 500 that shows a reference and nothing from inside; the log has the

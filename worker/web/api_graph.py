@@ -108,6 +108,7 @@ class GraphAnswer(Answer):
     now_ms: int
     notice: str = Field(description="What to know of the answer: what is still being read. May be empty.")
     summary: list[str] = Field(default_factory=list, description="The same in sentences.")
+    nothing: str = Field(default="", description="What to say where there is nothing to show.")
     slots: Slots | None = None
     metrics: list[GraphMetric] = Field(default_factory=list)
     metric_names: list[str] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""How a destination does, by the HTTP API, and letting one go on that is held back or paused."""
+"""How a destination does, by the HTTP API, pausing one, and letting one go on."""
 
 from __future__ import annotations
 
@@ -44,6 +44,12 @@ class ApiHealth:
         await self._check(call)
         return Reply(await self._health(call.app, call.part("name")))
 
+    async def pause(self, call: Call) -> Reply:
+        """Deliver nothing to it until it is resumed."""
+        await self._check(call)
+        await self._desk.pause(call.who, call.app, call.part("name"))
+        return Reply(await self._health(call.app, call.part("name")))
+
     async def resume(self, call: Call) -> Reply:
         """Go on, whatever was the matter."""
         await self._check(call)
@@ -77,9 +83,24 @@ def operations(console: Console) -> list[Operation]:
     """All of them."""
     api = ApiHealth(console)
     got = "How a destination does: whether it is held back, when it last worked, and how deliveries ended."
+    pause = (
+        "Deliver nothing to a destination until it is resumed, or a Test succeeds. "
+        "What comes meanwhile is kept as dead letters, to be replayed."
+    )
     resume = "Deliver to a destination again that is held back or paused, as if nothing had been."
     return [
         Operation(AREA, "getHealth", "GET", f"{ONE}/health", got, api.get, HealthAnswer, fails=(404,)),
+        Operation(
+            AREA,
+            "pauseDestination",
+            "POST",
+            f"{ONE}/pause",
+            pause,
+            api.pause,
+            HealthAnswer,
+            least=Role.EDITOR,
+            fails=(404,),
+        ),
         Operation(
             AREA,
             "resumeDestination",

@@ -65,6 +65,11 @@ class Desk:
         same = stored is not None and stored.settings == wanted.settings
         return Tested(trial, trial.delivered and same and await self.resume(who, app, name))
 
+    async def pause(self, who: User, app: str, name: str) -> None:
+        """Deliver nothing to it until it is resumed; what comes meanwhile is kept as dead letters."""
+        if await self._troubles.pause(app, name, who.name):
+            await self._console.audit.record(who, "destination.paused", app=app, subject=name)
+
     async def resume(self, who: User, app: str, name: str) -> bool:
         """Deliver to it again as if nothing had been; whether there was anything."""
         resumed = await self._troubles.resume(app, name)

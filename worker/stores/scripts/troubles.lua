@@ -4,6 +4,7 @@
 --   opened, until_ms how often the circuit has opened in a row, and until when nobody is let through
 --   half             whether a probe is on its way
 --   paused           since when (ms) nothing is sent at all, and `why`
+--   by_hand          whether somebody paused it: then what is still on its way changes nothing
 local TROUBLES = prefix .. ':troubles'
 local any_troubles = redis.call('EXISTS', TROUBLES) == 1
 local RUN, WINDOW, SHARE, DENIED = 5, 20, 0.5, 3
@@ -30,6 +31,7 @@ end
 local function note_health(destination, health, why)
   if health == '' then return end
   local trouble = trouble_of(destination)
+  if trouble and trouble.by_hand then return end
   if health == 'ok' then
     if not trouble then return end
     trouble.ok, trouble.run, trouble.denied = trouble.ok + 1, 0, 0
