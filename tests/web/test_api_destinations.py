@@ -117,6 +117,23 @@ async def test_of_two_at_the_same_time_one_wins_and_the_other_is_told(fake, prog
     assert [each.status for each in answers] == [200, 200, 200]
 
 
+async def test_of_two_who_switch_what_they_have_seen_one_is_told(program):
+    """The same for on and off."""
+    headers = {"If-Match": (await program.get(ONE)).etag}
+    asked = [program.ask("PATCH", ONE, {"enabled": n % 2 == 0}, headers=headers) for n in range(4)]
+    assert sorted([each.status for each in await asyncio.gather(*asked)]) == [200, 412, 412, 412]
+
+
+async def test_what_is_damaged_is_told(fake, program):
+    """422 where what is stored was altered, whatever is to be done with it; put anew it works again."""
+    raw = await fake.redis.hget("bellhop:app:checkout", "ops-room")
+    await fake.redis.hset("bellhop:app:checkout", "ops-room", raw[:-1])
+    told = await program.ask("PATCH", ONE, {"enabled": False})
+    assert (told.status, list(told.problems)) == (422, ["checkout/ops-room"])
+    assert (await program.get(ONE)).json["settings"] is None
+    assert (await program.put(ONE, ROOM)).status == 200
+
+
 async def test_a_secret_that_is_left_out_stays(fake, program):
     """Left out, or as the stars that were shown; null takes it away, and stars stand for nothing that is not there."""
     told = await program.put(ONE, {**ROOM, "settings": {"room": "Another"}})

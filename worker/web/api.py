@@ -21,7 +21,7 @@ from worker.web.roles import Role, User
 API: Final = "/api/v1"
 CURSOR_CHARS: Final = 300
 CURSOR: Final = "`next` of the page before; without it, the first page."
-MOST_AT_ONCE: Final = 1000
+MOST_AT_ONCE: Final = 500
 MANY: Final = 100
 T = TypeVar("T")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -72,16 +73,20 @@ class ApiDestinations:
 
     async def switch(self, call: Call) -> Reply:
         """On or off."""
-        name, body = call.part("name"), call.body
+        name, enabled = call.part("name"), call.body.enabled
         if not is_conditional(call.request):
-            await self._desk.switch(call.who, call.app, name, enabled=body.enabled)
+            with _told_as_invalid():
+                await self._desk.switch(call.who, call.app, name, enabled=enabled)
             return await self._told(call)
         opened = await self._console.destinations.opened(call.app)
         stored = _stored(opened, name)
         check_conditions(call.request, opened.revision(name))
         if stored.settings is None:
             raise InvalidSettings([f"settings: {stored.problem}"])
-        await self._save(call, opened, replace(stored, enabled=body.enabled))
+        try:
+            await self._save(call, opened, replace(stored, enabled=enabled))
+        except Outdated:
+            _end_where_conditional(call)
         return await self._told(call)
 
     async def delete(self, call: Call) -> Reply:
@@ -111,12 +116,8 @@ class ApiDestinations:
     async def _save(self, call: Call, opened: Opened, wanted: Destination) -> None:
         bench, stored = self._bench(opened, wanted), opened.app.destinations.get(wanted.name)
         changed = map(bench.form.label_of, bench.changes(wanted))
-        try:
+        with _told_as_invalid():
             await self._desk.put(call.who, stored, wanted, opened.revision(wanted.name), changed)
-        except (NotFound, Outdated, Unavailable):
-            raise
-        except BellhopError as problem:  # no master key to seal it with, or one that a worker lacks
-            raise InvalidSettings([str(problem)]) from None
 
     def _bench(self, opened: Opened, wanted: Destination) -> Bench:
         stored = opened.app.destinations.get(wanted.name)
@@ -155,6 +156,17 @@ def _written(destination: Destination) -> tuple[object, ...]:
     settings = destination.settings
     tree = None if settings is None else unfolded(settings, revealed)
     return (destination.channel, destination.enabled, destination.rate_limit, destination.on_ambiguous, tree)
+
+
+@contextmanager
+def _told_as_invalid() -> Iterator[None]:
+    """What keeps a destination from being stored: no master key to seal it with, one that a worker lacks, a damage."""
+    try:
+        yield
+    except (InvalidSettings, NotFound, Outdated, Unavailable):
+        raise
+    except BellhopError as problem:
+        raise InvalidSettings([str(problem)]) from None
 
 
 def _end_where_conditional(call: Call) -> None:

@@ -37,7 +37,12 @@ SCHEMES: Final = {
         "scheme": "bearer",
         "description": "An API token, `bh_…`: `bellhop tokens add NAME --app APP --role ROLE` prints it once.",
     },
-    "session": {"type": "apiKey", "in": "cookie", "name": "bellhop", "description": "A log-in to the console's pages."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "bellhop",
+        "description": "A log-in to the pages; with HTTPS `__Host-bellhop`.",
+    },
     "csrf": {
         "type": "apiKey",
         "in": "header",
