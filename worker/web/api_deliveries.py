@@ -232,9 +232,9 @@ def operations(console: Console) -> list[Operation]:
     )
     return [
         Operation(
-            AREA, "listDeliveries", "GET", "/deliveries", listed, api.find, DeliveriesAnswer, query=DeliveriesQuery
+            AREA, "listDeliveries", "GET", "/deliveries", listed, api.find, DeliveriesAnswer, query=DeliveriesQuery,
         ),
         Operation(
-            AREA, "replay", "POST", "/replays", replayed, api.replay, ReplayAnswer, body=ReplayBody, fails=(404,)
+            AREA, "replay", "POST", "/replays", replayed, api.replay, ReplayAnswer, body=ReplayBody, fails=(404,),
         ),
-    ]
+    ]  # fmt: skip

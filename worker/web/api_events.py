@@ -202,15 +202,8 @@ def operations(console: Console) -> list[Operation]:
     return [
         Operation(AREA, "listEvents", "GET", "/events", every, api.of_all, EventsAnswer, query=EventsQuery),
         Operation(
-            AREA,
-            "listEventsOfApp",
-            "GET",
-            "/apps/{app}/events",
-            mine,
-            api.of_app,
-            EventsAnswer,
-            query=EventsQuery,
+            AREA, "listEventsOfApp", "GET", "/apps/{app}/events", mine, api.of_app, EventsAnswer, query=EventsQuery,
             fails=(404,),
         ),
         Operation(AREA, "getEvent", "GET", one, whole, api.get, WholeEventAnswer, fails=(404,)),
-    ]
+    ]  # fmt: skip

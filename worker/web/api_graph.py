@@ -122,13 +122,6 @@ def operations(_console: Console) -> list[Operation]:
     """The one."""
     return [
         Operation(
-            "events",
-            "getGraph",
-            "GET",
-            "/apps/{app}/graph",
-            ABOUT,
-            answer=GraphAnswer,
-            query=GraphQuery,
-            fails=(404,),
-        )
-    ]
+            "events", "getGraph", "GET", "/apps/{app}/graph", ABOUT, answer=GraphAnswer, query=GraphQuery, fails=(404,),
+        ),
+    ]  # fmt: skip

@@ -91,25 +91,11 @@ def operations(console: Console) -> list[Operation]:
     return [
         Operation(AREA, "getHealth", "GET", f"{ONE}/health", got, api.get, HealthAnswer, fails=(404,)),
         Operation(
-            AREA,
-            "pauseDestination",
-            "POST",
-            f"{ONE}/pause",
-            pause,
-            api.pause,
-            HealthAnswer,
-            least=Role.EDITOR,
+            AREA, "pauseDestination", "POST", f"{ONE}/pause", pause, api.pause, HealthAnswer, least=Role.EDITOR,
             fails=(404,),
         ),
         Operation(
-            AREA,
-            "resumeDestination",
-            "POST",
-            f"{ONE}/resume",
-            resume,
-            api.resume,
-            HealthAnswer,
-            least=Role.EDITOR,
+            AREA, "resumeDestination", "POST", f"{ONE}/resume", resume, api.resume, HealthAnswer, least=Role.EDITOR,
             fails=(404,),
         ),
-    ]
+    ]  # fmt: skip

@@ -91,16 +91,7 @@ def operations(console: Console) -> list[Operation]:
     )
     return [
         Operation(
-            AREA,
-            "testDestination",
-            "POST",
-            PATH,
-            about,
-            ApiTrials(console).test,
-            TestAnswer,
-            least=Role.EDITOR,
-            body=DestinationBody,
-            body_optional=True,
-            fails=(404,),
-        )
-    ]
+            AREA, "testDestination", "POST", PATH, about, ApiTrials(console).test, TestAnswer, least=Role.EDITOR,
+            body=DestinationBody, body_optional=True, fails=(404,),
+        ),
+    ]  # fmt: skip

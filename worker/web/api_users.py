@@ -95,30 +95,14 @@ def operations(console: Console) -> list[Operation]:
     )
     return [
         Operation(
-            AREA, "listUsers", "GET", "/users", "Who may log in.", api.list, UsersAnswer, least=admin, query=Paged
+            AREA, "listUsers", "GET", "/users", "Who may log in.", api.list, UsersAnswer, least=admin, query=Paged,
         ),
         Operation(AREA, "getUser", "GET", one, "One user.", api.get, UserAnswer, least=admin, fails=(404,)),
         Operation(
-            AREA,
-            "putUser",
-            "PUT",
-            one,
-            put,
-            api.put,
-            UserAnswer,
-            statuses=(200, 201),
-            least=admin,
-            body=UserBody,
+            AREA, "putUser", "PUT", one, put, api.put, UserAnswer, statuses=(200, 201), least=admin, body=UserBody,
         ),
         Operation(
-            AREA,
-            "deleteUser",
-            "DELETE",
-            one,
-            "Remove a user, which ends their sessions.",
-            api.delete,
-            statuses=(204,),
-            least=admin,
-            fails=(404,),
+            AREA, "deleteUser", "DELETE", one, "Remove a user, which ends their sessions.", api.delete, statuses=(204,),
+            least=admin, fails=(404,),
         ),
-    ]
+    ]  # fmt: skip
