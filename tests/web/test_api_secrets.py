@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from fakes.console import PASSWORD
 from fakes.pipeline import checkout
 from web.api_client import HOOK, OTHER, ROOM, TOKEN, Program
 from web.bench import Vendor, stored
 
+from security.canary import Search
+from security.planting import Mint
+from security.samples import plant_everything
 from worker.given_settings import STARS
+from worker.messages import Mail, Reply
+from worker.models import App
 from worker.web.roles import Role
 
 ONE = "/apps/checkout/destinations/ops-room"
@@ -97,3 +104,47 @@ async def test_no_secret_is_in_any_answer_nor_in_the_audit_log(fake, program):
     entries = repr((await fake.console.audit.entries()).entries)
     for secret in (TOKEN, OTHER, "canary-header"):
         assert not [text for text in [*texts, entries] if secret in text]
+
+
+@dataclass
+class Telltale(Vendor):
+    """A vendor that answers with all that it was sent."""
+
+    async def carry(self, message):
+        """401, and the request in its body."""
+        self.carried.append(message)
+        sent = message.message if isinstance(message, Mail) else message
+        return Reply(status=401, body=str(getattr(sent, "body", sent)).encode() + repr(message).encode())
+
+
+async def test_no_canary_of_any_channel_comes_out(consoles):
+    """Put, got, listed, put as it was got, tested with a vendor that tells all, put wrong, refused: no answer has one.
+
+    What is got can be put back for every channel, and is no change.
+    """
+    planted = plant_everything(Mint())
+    fake = await consoles([App("checkout")], web_password=PASSWORD, carrier=Telltale())
+    program, texts = await Program.of(fake), []
+    for number, (channel, tree) in enumerate(planted.trees):
+        one, body = f"/apps/checkout/destinations/d{number}", {"channel": channel.name, "settings": tree}
+        made = await program.put(one, body)
+        assert made.status == 201, made.answer.text
+        again = await program.put(one, {**body, "settings": made.json["settings"]})
+        assert (again.status, again.etag) == (200, made.etag)
+        asked = [
+            again,
+            await program.get(one),
+            await program.post(f"{one}/test"),
+            await program.post(f"{one}/test", body),
+            await program.put(one, {**body, "settings": {**tree, "unheard_of": tree}}),
+            await program.put(one, {**body, "settings": {**made.json["settings"], "verify_tls": False}}),
+            await program.put(one, {**body, "enabled": tree}),
+        ]
+        assert [each.status for each in asked[:4]] == [200] * 4
+        texts += [each.answer.text for each in (made, *asked)]
+    for path in ("/apps/checkout/destinations", "/apps", "/channels", "/state", "/audit", "/events", "/openapi.json"):
+        texts.append((await program.get(path)).answer.text)
+    search = Search(planted.canaries)
+    assert len(planted.canaries) > 10
+    assert [name for text in texts for name in search.found(text)] == []
+    assert search.found(repr(fake.console.carrier.carried[0].headers)), "the search would find one"
