@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 import uvloop
+from redis import Redis
 
 from benchmarks import load
 from benchmarks.apps import save, with_rooms
@@ -23,6 +25,7 @@ FEW = 10
 FEW_PREFIX, MANY_PREFIX = "few", load.PREFIX
 CALLS = 5000
 """Lookups of ten apps each; at the most."""
+_FILLED = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ async def _us_each(store: RedisDestinations, wanted: Sequence[list[str]]) -> flo
 def deliver_to_ten(bench: Bench, prefix: str, count: int) -> float:
     """Processor time of a delivery to one of the same ten apps, in microseconds, in a worker of its own."""
     bench.sink("/reset")
-    fill(bench, "ten", (names(FEW)[number % FEW] for number in range(count)), prefix)
+    fill(bench.redis, "ten", (names(FEW)[number % FEW] for number in range(count)), prefix)
     with start_worker(bench, prefix=prefix) as child:
         before = until(bench, child, "deliveries to ten apps", count // 10)
         after = until(bench, child, "deliveries to ten apps", count)
@@ -99,17 +102,20 @@ def deliver_to_ten(bench: Bench, prefix: str, count: int) -> float:
 
 def deliver_to_all(bench: Bench, child: Child, run: str, many: int, arrived: int) -> float:
     """Processor time of a delivery where each of the apps gets one event, in microseconds."""
-    fill(bench, run, names(many), MANY_PREFIX)
+    fill(bench.redis, run, names(many), MANY_PREFIX)
     before = until(bench, child, "one event of each app", arrived + many // 10)
     after = until(bench, child, "one event of each app", arrived + many)
     return us_each(before, after)
 
 
-def fill(bench: Bench, run: str, apps: Iterable[str], prefix: str) -> int:
-    """Put an event of each of these apps on the stream; how many bytes their texts have together."""
-    size = 0
+def fill(redis: Redis, what: str, apps: Iterable[str], prefix: str) -> int:
+    """Put an event of each of these apps on the stream; how many bytes their texts have together.
+
+    No id comes twice, whatever `what` says: in a second round nothing would be delivered again.
+    """
+    size, run = 0, f"{what}{next(_FILLED)}"
     for texts in _pages(orjson.dumps(load.event(run, number) | {"app": app}) for number, app in enumerate(apps)):
-        pipe = bench.redis.pipeline(transaction=False)
+        pipe = redis.pipeline(transaction=False)
         for text in texts:
             pipe.xadd(f"{prefix}:events", {"event": text})
         pipe.execute()

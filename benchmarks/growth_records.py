@@ -65,11 +65,11 @@ def measure(bench: Bench, count: int) -> Records:
     first = count // 10
     _begin(bench)
     with start_worker(bench) as child:
-        fill(bench, "warm", _turns(first), load.PREFIX)
+        fill(bench.redis, "warm", _turns(first), load.PREFIX)
         until(bench, child, "settled records", first, settled=first)
         rest(bench.redis)
         before, were = redis_bytes(bench.redis), weigh(bench.redis, load.PREFIX)
-        text = fill(bench, "records", _turns(count), load.PREFIX)
+        text = fill(bench.redis, "records", _turns(count), load.PREFIX)
         seen = until(bench, child, "settled records", first + count, settled=first + count)
         rest(bench.redis)
         grown, weights = redis_bytes(bench.redis) - before, weigh(bench.redis, load.PREFIX)
@@ -82,7 +82,7 @@ def leave(bench: Bench, count: int) -> Left:
     _, before = ends(bench.redis)
     few = {"retention_hours": str(HOURS), "results_kept": str(KEPT), "rejected_kept": str(REJECTED_KEPT)}
     with start_worker(bench, **few) as child:
-        fill(bench, "leave", _turns(count), load.PREFIX)
+        fill(bench.redis, "leave", _turns(count), load.PREFIX)
         rejected = _send_bad(bench, count // 5)
         until(bench, child, "records that leave", count)
         rest(bench.redis)
@@ -90,7 +90,7 @@ def leave(bench: Bench, count: int) -> Left:
         longest, endless = ends(bench.redis)
         endless -= before
         age(bench.redis)
-        fill(bench, "late", _turns(1), load.PREFIX)
+        fill(bench.redis, "late", _turns(1), load.PREFIX)
         seen = until(bench, child, "records that leave", count + 1)
         rest(bench.redis)
         aged = int(bench.redis.zcard(f"{load.PREFIX}:recent"))

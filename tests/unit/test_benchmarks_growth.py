@@ -11,7 +11,7 @@ import orjson
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks import load
+from benchmarks import growth_apps, load
 from benchmarks.growth_apps import CALLS, FEW, Lookup, batches, names
 from benchmarks.growth_backlog import RUN, Backlog, fill
 from benchmarks.growth_figures import Apps, Growth
@@ -170,6 +170,15 @@ def test_fast_filling_makes_the_events_of_the_load():
     events = [orjson.loads(fields[b"event"]) for _, fields in redis.xrange(f"{load.PREFIX}:events")]
     assert events == [load.event(RUN, number) for number in range(1203)]
     assert shown[-1] == ("filling the stream", 1203, 1203)
+
+
+def test_no_event_of_a_second_round_was_seen_in_the_first():
+    """An id counts once a day, so rounds on one Redis need ids of their own; all bytes of the texts count."""
+    redis = fakeredis.FakeRedis()
+    sizes = [growth_apps.fill(redis, "ten", names(3), load.PREFIX) for _ in range(2)]
+    texts = [fields[b"event"] for _, fields in redis.xrange(f"{load.PREFIX}:events")]
+    assert len({orjson.loads(text)["id"] for text in texts}) == 6
+    assert sum(sizes) == sum(map(len, texts))
 
 
 @pytest.mark.parametrize("count", [FEW, 300])
