@@ -13,7 +13,7 @@ import pytest
 from benchmarks import steady
 from benchmarks.load import APPS, event, message, room_path, settings
 from benchmarks.measure import ROOT, Spent, environment, others, processors
-from benchmarks.processes import Stat, parse_busy, parse_stat, process_s, tree_ticks
+from benchmarks.processes import Stat, exact_s, parse_busy, parse_stat, process_s, tree_ticks
 from benchmarks.sink import NUMBER, Connection, Tally, content_length
 from worker.channels.hipchat import CHANNEL
 from worker.events import parse_event
@@ -86,9 +86,10 @@ def test_processor_time_of_one_process_grows_with_its_work():
     work = "import sys; sum(range(9_000_000)); print(flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        spent = process_s(process.pid)
+        spent, exactly = process_s(process.pid), exact_s(process.pid)
         process.stdin.close()
     assert spent > 0
+    assert exactly > 0
 
 
 def test_what_others_take_of_the_processors():
