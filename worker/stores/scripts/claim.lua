@@ -9,11 +9,11 @@ local any_holds = redis.call('EXISTS', HOLDS) == 1
 local claimed, leased, left = {}, {}, {}
 
 -- Until when the destination asked to be left alone (Retry-After), or nil.
-local function held(app, destination)
-  local until_ms = tonumber(redis.call('HGET', HOLDS, app .. '/' .. destination) or '')
+local function held(place)
+  local until_ms = tonumber(redis.call('HGET', HOLDS, place) or '')
   if not until_ms then return nil end
   if until_ms > now then return until_ms end
-  redis.call('HDEL', HOLDS, app .. '/' .. destination)
+  redis.call('HDEL', HOLDS, place)
   return nil
 end
 
@@ -74,11 +74,10 @@ local function read_limits()
 end
 
 -- When a delivery may go, and why its destination is paused or ''.
-local function when(ref, app, destination, limits)
-  local place = app .. '/' .. destination
+local function when(ref, place, limits)
   local trouble = trouble_of(place)
   if trouble and trouble.paused then return now, trouble.why end
-  local go = any_holds and held(app, destination) or (trouble and circuit(place, lease_ms)) or now
+  local go = any_holds and held(place) or (trouble and circuit(place, lease_ms)) or now
   if go == now and #limits > 0 then go = pass(ref, limits) end
   return go, ''
 end
@@ -91,15 +90,15 @@ end
 local is_there, keys, paused = ask_in_chunks('ZMSCORE', WOKEN, refs), {}, {}
 for i, ref in ipairs(refs) do
   if is_there[i] then
-    local _, app, destination, id = parts(ref)
-    local go, why = when(ref, app, destination, limits_of[i])
+    local place, app, id = parts(ref)
+    local go, why = when(ref, place, limits_of[i])
     left[#left + 1] = ref
     if go > now then
       redis.call('ZADD', OWED, go, ref)
-      leave_place(app .. '/' .. destination)
+      leave_place(place)
     else
       leased[#leased + 1], claimed[#claimed + 1], paused[#paused + 1] = token .. '|' .. ref, ref, why
-      keys[#keys + 1], keys[#keys + 2] = event_key(app, id), record_key(app, destination, id)
+      keys[#keys + 1], keys[#keys + 2] = event_key(app, id), record_key(place, id)
     end
   end
 end

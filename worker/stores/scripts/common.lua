@@ -13,6 +13,8 @@ local OWED, WOKEN, LEASED, WAITING = prefix .. ':owed', prefix .. ':woken', pref
 local BUSY = prefix .. ':busy'
 -- As many as Lua unpacks with ease.
 local CHUNK = 1000
+-- When what is kept from now on ends. Redis writes any other form of it to its log as this one, key by key.
+local ends_at = string.format('%.0f', now + retention_ms)
 
 local at = 6
 local function take()
@@ -20,8 +22,10 @@ local function take()
   return ARGV[at]
 end
 
+local EVENT, RECORD = prefix .. ':event:', prefix .. ':record:'
+
 local function event_key(app, event_id)
-  return prefix .. ':event:' .. app .. '/' .. event_id
+  return EVENT .. app .. '/' .. event_id
 end
 
 -- What is kept of an event: `entry at line to`, separated by tabs, a new line, and the event's JSON.
@@ -29,12 +33,17 @@ local function header(stored)
   return string.match(stored, '^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\n]*)\n')
 end
 
-local function record_key(app, destination, event_id)
-  return prefix .. ':record:' .. app .. '/' .. destination .. '/' .. event_id
+local function record_key(place, event_id)
+  return RECORD .. place .. '/' .. event_id
 end
 
+local function keep(key, value)
+  redis.call('SET', key, value, 'PXAT', ends_at)
+end
+
+-- A reference's place, app and event id.
 local function parts(ref)
-  return string.match(ref, '^([^/]*)/([^/]*)/([^/]*)/(.*)$')
+  return string.match(ref, '^[^/]*/(([^/]*)/[^/]*)/(.*)$')
 end
 
 local function place_of(ref)
@@ -65,15 +74,40 @@ local function ask_in_chunks(command, key, arguments)
 end
 
 local function add_all(key, score, members)
-  local arguments = {}
+  local arguments, at_score = {}, string.format('%.0f', score)
   for i, member in ipairs(members) do
-    arguments[2 * i - 1], arguments[2 * i] = score, member
+    arguments[2 * i - 1], arguments[2 * i] = at_score, member
   end
   call_in_chunks('ZADD', key, arguments, 2)
 end
 
+-- A small hash is kept as a list in which every field is looked for from the front, so that hundreds at once cost the
+-- square of that. A field as long as this one has Redis keep it as a table, until the hash is empty again.
+-- https://valkey.io/topics/memory-optimization/
+local LONG = string.rep('.', 100)
+local FEW = 32
+
+local function put_all(key, pairs)
+  if #pairs > 2 * FEW then redis.call('HSET', key, LONG, '') end
+  call_in_chunks('HSET', key, pairs, 2)
+  if #pairs > 2 * FEW then redis.call('HDEL', key, LONG) end
+end
+
 local function remove_all(key, members)
   call_in_chunks('ZREM', key, members, 1)
+end
+
+-- Results for producers; they are trimmed once for all that a script adds.
+local RESULTS = prefix .. ':results'
+local any_results = false
+
+local function tell(result)
+  redis.call('XADD', RESULTS, '*', 'result', result)
+  any_results = true
+end
+
+local function trim_results()
+  if any_results then redis.call('XTRIM', RESULTS, 'MAXLEN', '~', results_kept) end
 end
 
 -- What is not in the usual life of a delivery, by reference: how many workers died over it, how often it was handed

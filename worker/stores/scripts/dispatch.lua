@@ -7,7 +7,7 @@
 -- Returns {woken refs, superseded `token|ref`s, ids of repeated events}.
 local repeat_ms, token, group, rejected_kept, events_kept = tonumber(take()), take(), take(), take(), tonumber(take())
 local superseded, repeated, entries, recent, alive, rows = {}, {}, {}, {}, {}, {}
-local RESOLVED = prefix .. ':resolved'
+local RESOLVED, arrived = prefix .. ':resolved', string.format('%.0f', now)
 local any_resolved = redis.call('EXISTS', RESOLVED) == 1
 
 -- What the producer sent, where it is still on the stream; rejected events are kept as they came (64 KiB of them).
@@ -69,7 +69,7 @@ end
 local function is_taken(line, place)
   local head = head_of(line)
   while head do
-    local _, app, _, id = parts(string.sub(head, 2))
+    local _, app, id = parts(string.sub(head, 2))
     local key = event_key(app, id)
     if alive[key] or redis.call('EXISTS', key) == 1 then return true end
     next_in_line(line, place)
@@ -97,21 +97,21 @@ local function note_repeated(row, seen_entry)
 end
 
 local function write(row)
-  local head = row.entry .. '\t' .. now .. '\t' .. row.flag .. row.digest .. '\t' .. row.to .. '\n'
-  redis.call('SET', row.key, head .. row.event, 'PX', retention_ms)
+  local head = row.entry .. '\t' .. arrived .. '\t' .. row.flag .. row.digest .. '\t' .. row.to .. '\n'
+  keep(row.key, head .. row.event)
   alive[row.key] = row.entry
   recent[#recent + 1] = row.app .. '/' .. row.id
   for _, each in ipairs(row.skipped) do
-    redis.call('SET', record_key(row.app, each[1], row.id), each[2], 'PX', retention_ms)
-    redis.call('XADD', prefix .. ':results', 'MAXLEN', '~', results_kept, '*', 'result', each[3])
+    keep(record_key(row.app .. '/' .. each[1], row.id), each[2])
+    tell(each[3])
   end
 end
 
 -- An id that is used again, a day later: what its deliveries were then must not count for those that come now.
 local function forget(row)
   for _, each in ipairs(row.places) do
-    local _, app, destination, id = parts(each[1])
-    redis.call('DEL', record_key(app, destination, id))
+    local place, _, id = parts(each[1])
+    redis.call('DEL', record_key(place, id))
     redis.call('HDEL', MARKS, each[1])
     redis.call('ZREM', prefix .. ':dead', each[1])
   end
@@ -134,7 +134,7 @@ end
 local function is_settled(name, to)
   local app, id = string.match(name, '^([^/]*)/(.*)$')
   local keys = {}
-  for destination in string.gmatch(to, '-?([^ =]+)=[^ ]+') do keys[#keys + 1] = record_key(app, destination, id) end
+  for destination in string.gmatch(to, '-?([^ =]+)=[^ ]+') do keys[#keys + 1] = record_key(app .. '/' .. destination, id) end
   for _, record in ipairs(ask_in_chunks('MGET', nil, keys)) do
     if not record or not string.find(record, '"outcome":"', 1, true) then return false, keys end
   end
@@ -196,4 +196,5 @@ if #entries > 0 then
   redis.call('XDEL', prefix .. ':events', unpack(entries))
 end
 write_lines()
+trim_results()
 return {woken_ones(), superseded, repeated}

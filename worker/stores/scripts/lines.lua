@@ -57,6 +57,6 @@ local function write_lines()
       gone[#gone + 1] = line
     end
   end
-  call_in_chunks('HSET', HEADS, now_heads, 2)
+  put_all(HEADS, now_heads)
   call_in_chunks('HDEL', HEADS, gone, 1)
 end

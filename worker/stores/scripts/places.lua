@@ -89,7 +89,7 @@ local function woken_ones()
       gone[#gone + 1] = place
     end
   end
-  call_in_chunks('HSET', BUSY, counts, 2)
+  put_all(BUSY, counts)
   call_in_chunks('HDEL', BUSY, gone, 1)
   for _, ref in ipairs(woken) do
     if is_woken[ref] then refs[#refs + 1] = ref end

@@ -5,11 +5,11 @@ local replayed = 0
 
 while at < #ARGV do
   local ref, line = take(), take()
-  local _, app, destination, id = parts(ref)
-  local place, key, digest = app .. '/' .. destination, record_key(app, destination, id), string.sub(line, 2)
+  local place, app, id = parts(ref)
+  local key, digest = record_key(place, id), string.sub(line, 2)
   if redis.call('EXISTS', event_key(app, id)) == 1 and redis.call('ZREM', prefix .. ':dead', ref) == 1 then
     if redis.call('EXISTS', key) == 1 then
-      redis.call('RENAME', key, prefix .. ':earlier:' .. app .. '/' .. destination .. '/' .. id)
+      redis.call('RENAME', key, prefix .. ':earlier:' .. place .. '/' .. id)
     end
     mark(ref, 0, 0, now)
     redis.call('PEXPIRE', event_key(app, id), retention_ms)

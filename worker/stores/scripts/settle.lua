@@ -6,16 +6,14 @@
 local lost, superseded, left, members, rows = {}, {}, {}, {}, {}
 local DELIVERED = {health = 'ok'}
 
-local function write(app, destination, id, ref, row)
-  redis.call('SET', record_key(app, destination, id), row.record, 'PX', retention_ms)
+local function write(row, ref, place, app, id)
+  keep(record_key(place, id), row.record)
   if row.due > 0 then redis.call('PEXPIRE', event_key(app, id), retention_ms) end
   if row.more.marks then
     local _, _, replayed = read_marks(redis.call('HGET', MARKS, ref))
     mark(ref, 0, 0, row.due > 0 and replayed or 0)
   end
-  if row.result ~= '' then
-    redis.call('XADD', prefix .. ':results', 'MAXLEN', '~', results_kept, '*', 'result', row.result)
-  end
+  if row.result ~= '' then tell(row.result) end
 end
 
 -- Whether its "resolved" stands behind a "firing" that would have to be tried again.
@@ -32,8 +30,8 @@ local function keep_dead(ref)
   redis.call('ZADD', prefix .. ':dead', now, ref)
 end
 
-local function settle(row, ref, app, destination, id, place, line)
-  write(app, destination, id, ref, row)
+local function settle(row, ref, place, app, id, line)
+  write(row, ref, place, app, id)
   if row.more.dead then keep_dead(ref) end
   if row.more.thread then
     redis.call('SET', prefix .. ':thread:' .. place .. '/' .. row.digest, row.more.thread, 'PX', 604800000)
@@ -43,8 +41,8 @@ local function settle(row, ref, app, destination, id, place, line)
   leave_line(line, ref, place)
 end
 
-local function retry(row, ref, app, destination, id, place, line)
-  write(app, destination, id, ref, row)
+local function retry(row, ref, place, app, id, line)
+  write(row, ref, place, app, id)
   if is_over(line, ref) then
     redis.call('ZADD', LEASED, now + lease_ms, row.member)
     superseded[#superseded + 1] = row.member
@@ -63,24 +61,23 @@ while at < #ARGV do
 end
 local is_held, wanted_places, wanted_lines = ask_in_chunks('ZMSCORE', LEASED, members), {}, {}
 for i, row in ipairs(rows) do
-  row.ref = string.match(row.member, '^[^|]*|(.*)$')
-  wanted_places[i] = place_of(row.ref)
-  wanted_lines[i] = wanted_places[i] .. '/' .. row.digest
+  row.ref, row.place, row.app, row.id = string.match(row.member, '^[^|]*|([^/]*/(([^/]*)/[^/]*)/(.*))$')
+  wanted_places[i], wanted_lines[i] = row.place, row.place .. '/' .. row.digest
 end
 look_up_places(wanted_places)
 look_up_lines(wanted_lines)
 for i, row in ipairs(rows) do
-  local ref, place, line = row.ref, wanted_places[i], wanted_lines[i]
-  local _, app, destination, id = parts(ref)
+  local place = row.place
   if (row.more.hold or 0) > now then redis.call('HSET', prefix .. ':holds', place, row.more.hold) end
   note_health(place, row.more.health or '', row.more.why or '')
   if not is_held[i] then
     lost[#lost + 1] = row.member
   else
     local go_on = row.due == 0 and settle or retry
-    go_on(row, ref, app, destination, id, place, line)
+    go_on(row, row.ref, place, row.app, row.id, wanted_lines[i])
   end
 end
 remove_all(LEASED, left)
 write_lines()
+trim_results()
 return {woken_ones(), lost, superseded}

@@ -20,8 +20,7 @@ local amnesty = redis.call('EXISTS', prefix .. ':amnesty') == 1
 
 for _, member in ipairs(amnesty and {} or due(LEASED)) do
   local ref = string.match(member, '^[^|]*|(.*)$')
-  local _, app, destination, id = parts(ref)
-  local place = app .. '/' .. destination
+  local place, app, id = parts(ref)
   redis.call('ZREM', LEASED, member)
   local deaths, back, replayed = read_marks(redis.call('HGET', MARKS, ref))
   mark(ref, deaths + 1, back, replayed)
