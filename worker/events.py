@@ -14,9 +14,10 @@ import orjson
 from worker.errors import InvalidEvent
 from worker.event_extra import storable
 from worker.models import Event, Link, Metric, Severity, Status
+from worker.usual_event import NAME_CHARS, TITLE_CHARS, UsualEvent, usual_event
 
 APP = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
-ID_CHARS, TITLE_CHARS, MESSAGE_BYTES, NAME_CHARS, KEY_CHARS = 128, 1024, 65_536, 256, 1024
+ID_CHARS, MESSAGE_BYTES, KEY_CHARS = 128, 65_536, 1024
 UTF8_BYTES: Final = 4
 """What a character takes at the most."""
 TAGS, LINKS, POINTS, HREF_CHARS, EXTRAS = 100, 20, 5000, 2048, 1000
@@ -35,6 +36,9 @@ def parse_event(raw: bytes | str | dict[str, Any], *, default_id: str, received_
         received_at: when it came, in epoch seconds.
         max_bytes: the largest JSON text that is taken; of an object, the most that its `extra` may take as JSON.
     """
+    usual = usual_event(raw) if isinstance(raw, bytes) and len(raw) <= max_bytes else None
+    if usual is not None and APP.match(usual.app) and usual.title.strip():
+        return _event_of(usual, default_id, received_at)
     fields = raw if isinstance(raw, dict) else read_object(raw, max_bytes)
     app = _text(fields, "app", 64)
     if not APP.match(app):
@@ -66,6 +70,23 @@ def parse_event(raw: bytes | str | dict[str, Any], *, default_id: str, received_
         links=_links(fields.get("links")),
         metric=_metric(fields.get("metric")),
         extra=_extra(fields, max_bytes),
+    )
+
+
+def _event_of(usual: UsualEvent, default_id: str, received_at: float) -> Event:
+    return Event(
+        app=usual.app,
+        id=usual.id or default_id,
+        title=usual.title,
+        occurred_at=received_at,
+        received_at=received_at,
+        dedup_key=usual.dedup_key or condition(usual.app, usual.rule, usual.tags, usual.title),
+        status=usual.status,
+        severity=usual.severity,
+        message=usual.message,
+        rule=usual.rule,
+        source=usual.source,
+        tags=usual.tags,
     )
 
 

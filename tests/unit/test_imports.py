@@ -12,7 +12,7 @@ LAYERS = [
     {"hosts", "special_addresses", "allow_list"},
     {"errors", "models", "messages", "cancelling", "launching", "near_hosts", "open_files", "keys", "version"},
     {"retry", "rates"},
-    {"channels", "events", "event_extra", "record"},
+    {"channels", "events", "event_extra", "usual_event", "record"},
     {"settings_tree", "address_fields", "attempt", "graph_link"},
     {
         "problems",
