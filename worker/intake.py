@@ -7,9 +7,9 @@ stays in the stream: intake publishes only while Celery's queues are short.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from redis.exceptions import RedisError
@@ -39,7 +39,10 @@ BACKOFF_CAP_S: Final = 5.0
 
 
 class Intake:
-    """Reads the stream until cancelled; `publish` sends entries' ids as one dispatch task."""
+    """Reads the stream until cancelled; `publish` sends entries' ids as one dispatch task.
+
+    `refresh` has the settings brought up to date meanwhile, where a batch is so small that it is dispatched at once.
+    """
 
     def __init__(
         self,
@@ -47,12 +50,14 @@ class Intake:
         publish: Callable[[list[str]], Awaitable[None]],
         room: Callable[[], Awaitable[None]],
         *,
+        refresh: Callable[[], Coroutine[Any, Any, None]],
         batch: int,
         max_event_bytes: int,
     ) -> None:
         self._stream = stream
         self._publish = publish
         self._room = room
+        self._refresh = refresh
         self._batch = batch
         self._max_event_bytes = max_event_bytes
         self._at_most = min(batch, FIRST)
@@ -105,10 +110,15 @@ class Intake:
         fit = [each for each in entries if each.id not in unfit]
         if not fit:
             return
-        await self._publish([each.id for each in fit])
-        if not full:
-            # Small batches cost as much as large ones. What comes until this one is begun is the next.
-            await self._stream.until_fetched(BEGUN_S)
+        ids = [each.id for each in fit]
+        if full:
+            await self._publish(ids)
+            return
+        refreshing = asyncio.create_task(self._refresh())
+        await self._publish(ids)
+        # Small batches cost as much as large ones. What comes until this one is begun is the next.
+        await self._stream.until_fetched(BEGUN_S)
+        await refreshing
 
     def _unfit(self, entry: Entry) -> str | None:
         """Why an entry need not be looked into."""

@@ -126,7 +126,12 @@ def assemble(settings: Settings, url: str, envelope: Envelope, keys: MasterKeys)
         max_event_bytes=settings.max_event_bytes,
     )
     intake = Intake(
-        stream, publisher.events, publisher.room, batch=settings.batch, max_event_bytes=settings.max_event_bytes
+        stream,
+        publisher.events,
+        publisher.room,
+        refresh=destinations.refresh,
+        batch=settings.batch,
+        max_event_bytes=settings.max_event_bytes,
     )
     wakeups = Wakeups(ledger, publisher.retries, publisher.room_for_retries, batch=settings.batch)
     telling = partial(keep_telling, KeyRegister(redis, settings.prefix), name, keys.ids)

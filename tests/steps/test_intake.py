@@ -32,9 +32,14 @@ async def always_room():
     """Celery's queues are empty."""
 
 
-def intake_of(redis, published, batch=10):
+async def nothing_new():
+    """No settings have changed."""
+
+
+def intake_of(redis, published, batch=10, refresh=nothing_new):
     """An intake on `redis`."""
-    return Intake(EventStream(redis, "t", "me"), published.take, always_room, batch=batch, max_event_bytes=1000)
+    stream = EventStream(redis, "t", "me")
+    return Intake(stream, published.take, always_room, refresh=refresh, batch=batch, max_event_bytes=1000)
 
 
 async def test_what_has_gathered_is_one_batch(redis):
@@ -197,10 +202,29 @@ async def test_intake_waits_while_the_queues_are_long(redis):
     stream = EventStream(redis, "t", "me")
     await redis.xadd("t:events", {"event": "{}"})
     assert await stream.read(1, 1) == []  # makes the group
-    running = asyncio.create_task(Intake(stream, take, room.wait, batch=10, max_event_bytes=1000).run())
+    intake = Intake(stream, take, room.wait, refresh=nothing_new, batch=10, max_event_bytes=1000)
+    running = asyncio.create_task(intake.run())
     await asyncio.sleep(0.05)
     assert not handed_on.is_set()
     room.set()
     await asyncio.wait_for(handed_on.wait(), 5)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_settings_are_refreshed_while_a_small_batch_is_on_its_way(redis):
+    """A single event's lookup finds them fresh; under load each batch's own lookup asks, once."""
+    published, refreshed = Published(), []
+
+    async def refresh():
+        refreshed.append(len(published))
+
+    intake = intake_of(redis, published, batch=2, refresh=refresh)
+    await intake.step(1)
+    await redis.xadd("t:events", {"event": "{}"})
+    assert await intake.step(1) == 1
+    assert len(refreshed) == 1
+    for _ in range(2):
+        await redis.xadd("t:events", {"event": "{}"})
+    assert await intake.step(1) == 2
+    assert len(refreshed) == 1

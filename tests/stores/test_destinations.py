@@ -176,6 +176,32 @@ async def test_a_cached_lookup_costs_one_round_trip_and_a_missing_one_two(redis)
     assert counting.round_trips == 1
 
 
+async def test_after_a_refresh_a_lookup_asks_for_no_changes(redis):
+    """What was looked for while the event was on its way need not be looked for again."""
+    await RedisDestinations(redis, "p", KEYS, channels=CHANNELS).save([app_of("a", "one")])
+    counting = Counting(redis)
+    store = RedisDestinations(counting, "p", KEYS, channels=CHANNELS, trusted_s=60)
+    await store.refresh()
+    assert list((await store.lookup(["a"]))["a"].destinations) == ["one"]
+    assert counting.round_trips == 2  # the changes, and the app
+    await store.lookup(["a"])
+    assert counting.round_trips == 2
+
+
+async def test_a_refresh_that_fails_vouches_for_nothing(real_redis):
+    """With Redis away it is silent, and the lookup that follows asks for itself."""
+    ours, theirs = (RedisDestinations(real_redis, "p", KEYS, channels=CHANNELS, trusted_s=60) for _ in range(2))
+    await theirs.save([app_of("a", "one")])
+    key = "p:settings-changes"
+    await real_redis.rename(key, "kept")
+    await real_redis.set(key, "what no client can read as changes")
+    await ours.refresh()
+    await real_redis.rename("kept", key)
+    await theirs.save([app_of("a", "two")])
+    assert list((await ours.lookup(["a"]))["a"].destinations) == ["two"]
+    assert list((await ours.lookup(["a"]))["a"].destinations) == ["two"]
+
+
 async def test_a_change_of_many_apps_is_told_whole_and_costs_later_lookups_little(redis):
     """Every one of them is read anew, and the entry that each later lookup reads again names one app only."""
     ours, theirs = (RedisDestinations(redis, "p", KEYS, channels=CHANNELS) for _ in range(2))

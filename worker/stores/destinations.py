@@ -13,16 +13,18 @@ import asyncio
 import math
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from worker.channels import CHANNELS
 from worker.channels.channel import Channel
-from worker.errors import Altered, BellhopError, InvalidSettings, NotFound, Outdated
+from worker.errors import Altered, BellhopError, InvalidSettings, NotFound
 from worker.keys import MasterKeys
 from worker.models import App
-from worker.stores.edits import ABSENT, Edit, Opened, revision_of
+from worker.stores.edits import Edit, Opened, check_edit, revision_of
 from worker.stores.key_register import KeyRegister
 from worker.stores.sealing import KEY_FIELD, sealed_app, sealed_destination, unsealed_app, with_enabled
 
@@ -113,10 +115,7 @@ class RedisDestinations:
         """Those of `apps` that exist, by name. One round trip, and one more where the cache does not know them all."""
         wanted = dict.fromkeys(apps)
         async with self._looking_up:
-            now = time.monotonic()
-            if now - self._looked_at >= self._trusted_s:
-                await self._forget_changed()
-                self._looked_at = now
+            await self._be_fresh()
             missing = [name for name in wanted if name not in self._cache]
             if missing:
                 self._cache |= await self._read(missing)
@@ -124,6 +123,15 @@ class RedisDestinations:
             self._forget_locked(missing)
             self._make_room()
         return found
+
+    async def refresh(self) -> None:
+        """Have changes looked for while an event is on its way, so that its lookup need not ask.
+
+        Once the event was read: what was changed before it came is known by then. Where Redis is away the lookup asks.
+        """
+        with suppress(RedisError, OSError):
+            async with self._looking_up:
+                await self._be_fresh()
 
     async def save(self, apps: Iterable[App], removed: Iterable[str] = ()) -> None:
         """Put these apps' destinations in the place of what they had, and delete those removed: all or nothing."""
@@ -185,7 +193,7 @@ class RedisDestinations:
         async def put(pipe: Any) -> None:
             known, count = await pipe.sismember(self._names, app), await pipe.hlen(key)
             data_key, raw = await pipe.hmget(key, KEY_FIELD, edit.name)
-            _check(app, edit, known=known, at=revision_of(raw), expected=expected)
+            check_edit(app, edit, known=known, at=revision_of(raw), expected=expected)
             fields = {} if edit.after is None else sealed_destination(edit.after, data_key, self._keys)
             if KEY_FIELD in fields:
                 await self._register.refuse_to_lock_out(self._keys.newest)
@@ -223,6 +231,12 @@ class RedisDestinations:
         names = await self.names()
         read = [await self._read(names[i : i + PIPELINED]) for i in range(0, len(names), PIPELINED)]
         return {name: app for apps in read for name, app in apps.items() if app is not None}
+
+    async def _be_fresh(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at >= self._trusted_s:
+            await self._forget_changed()
+            self._looked_at = now
 
     async def _forget_changed(self) -> None:
         """Drop from the cache what changed since the last call: one round trip, of one entry where nothing did."""
@@ -284,13 +298,3 @@ class RedisDestinations:
         # Every lookup reads the newest entry again, until there is another; so that one is short.
         for some in filter(None, (apps[:-1], apps[-1:])):
             pipe.xadd(self._changes, {"apps": " ".join(some)}, maxlen=CHANGES_KEPT, approximate=True)
-
-
-def _check(app: str, edit: Edit, *, known: bool, at: str, expected: str) -> None:
-    """Refuse an edit of what is not there, or not any more what it was."""
-    if not known:
-        raise NotFound(f"there is no app {app}")
-    if edit.name == KEY_FIELD or (edit.after is None and expected == ABSENT):
-        raise NotFound(f"app {app} has no destination {edit.name}")
-    if at != expected:
-        raise Outdated(f"{app}/{edit.name} was changed in between")

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from worker.errors import NotFound, Outdated
 from worker.models import App, Destination
+from worker.stores.sealing import KEY_FIELD
 
 ABSENT: Final = ""
 """The revision of a destination that is not there."""
@@ -39,3 +41,13 @@ def revision_of(raw: bytes | None) -> str:
     Its secrets are in there sealed, each time anew, so that it tells nothing of them.
     """
     return ABSENT if raw is None else hashlib.sha256(raw).hexdigest()[:32]
+
+
+def check_edit(app: str, edit: Edit, *, known: bool, at: str, expected: str) -> None:
+    """Refuse an edit of what is not there, or not any more what it was: NotFound, Outdated."""
+    if not known:
+        raise NotFound(f"there is no app {app}")
+    if edit.name == KEY_FIELD or (edit.after is None and expected == ABSENT):
+        raise NotFound(f"app {app} has no destination {edit.name}")
+    if at != expected:
+        raise Outdated(f"{app}/{edit.name} was changed in between")
