@@ -114,7 +114,6 @@ class GraphAnswer(Answer):
     metric_names: list[str] = Field(default_factory=list)
     events: list[GraphEvent] = Field(default_factory=list)
     older: int | None = None
-    nothing: str = Field(default="", description="What to say where there is no event.")
     latest: str = Field(default="", description="Where the latest event is to be seen, if it is not among these.")
 
 
