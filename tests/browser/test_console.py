@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 320, "height": 640}
-REACHABLE = """[...document.querySelectorAll("a[href], button:enabled, input, select, textarea")]
+REACHABLE = """[...document.querySelectorAll("a[href], button:enabled, input, select, textarea, summary")]
   .filter((each) => each.type !== "hidden" && each.checkVisibility() && each.tabIndex >= 0).length"""
 PAGES = ("/api", "/apps", "/audit", "/account", "/styleguide")
 LONG = App("a-name-of-64-characters-" + "x" * 40, {"second": room("second", app="x")})
