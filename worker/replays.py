@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from worker.models import DeliveryId, Event
 from worker.stores.ledger import Ledger
 from worker.stores.ledger_values import LedgerLimits
-from worker.stores.records import DeliveryRecord, Records
+from worker.stores.records import DeliveryRecord, EventRecord, Records
 
 BATCH: Final = 200
 MS_PER_HOUR: Final = 3_600_000
@@ -106,12 +106,23 @@ async def _letters(redis: Redis, prefix: str, wanted: LetterFilter) -> AsyncIter
     for start in range(0, len(named), BATCH):
         chunk = named[start : start + BATCH]
         names = {f"{delivery.app}/{delivery.event_id}" for delivery, _ in chunk}
-        records = await Records(redis, prefix).named(sorted(names))
+        records = await _readable(Records(redis, prefix), sorted(names))
         kept = {(one.app, one.event_id, one.destination): (each, one) for each in records for one in each.deliveries}
         for delivery, died_at in chunk:
             each, record = kept.get((delivery.app, delivery.event_id, delivery.destination), (None, None))
             if each is not None and record is not None:
                 yield Letter(str(delivery), died_at, each.at, each.event, record)
+
+
+async def _readable(records: Records, names: Sequence[str]) -> list[EventRecord]:
+    """Their records but for those that this version cannot read: one of a newer Bellhop's must not hold up the rest."""
+    try:
+        return await records.named(names)
+    except ValueError:
+        if len(names) == 1:
+            return []
+        half = len(names) // 2
+        return [*await _readable(records, names[:half]), *await _readable(records, names[half:])]
 
 
 def _ms(epoch_s: float) -> float:

@@ -64,6 +64,13 @@ async def test_a_letter_whose_event_is_gone_is_none(fed):
     assert await found(fed) == ["e2", "e3"]
 
 
+async def test_a_letter_that_cannot_be_read_holds_up_no_other(fed):
+    """A newer version may have written its record, before somebody went back to this one."""
+    await fed.redis.set("t:record:checkout/room/e2", b'{"reason":"of_next_year","outcome":"failed"}')
+    assert await found(fed) == ["e1", "e3"]
+    assert await found(fed, event="e2") == []
+
+
 async def test_what_was_found_is_owed_again_and_nothing_else(fed):
     """Each once, though two people replay them; who asks is told how far it is."""
     letters = await dead_letters(fed.redis, "t", LetterFilter(apps={"checkout"}))
