@@ -67,7 +67,7 @@ async def test_the_list_tells_where_each_delivery_stands(fake):
         "perhaps twice",
     ):
         assert words.replace(" :", ":") in answer.words
-    assert 'href="/events/checkout/last%2F1#chat"' in answer.text
+    assert 'href="/events/checkout/last%2F1#to-chat"' in answer.text
     assert 'id="list" data-part' in answer.text
 
 

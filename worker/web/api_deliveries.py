@@ -10,12 +10,13 @@ from pydantic import Field
 
 from worker.channels import CHANNELS
 from worker.models import Severity, Status
-from worker.replays import Letter, LetterFilter, dead_letters, ledger_for_replays, replay
+from worker.replays import Letter, LetterFilter, dead_letters
 from worker.web.access import allowed
 from worker.web.api import Answer, Body, Call, Operation, Reply, page_of
 from worker.web.api_values import MOST, NUMBER, Moment, Next, Spanned, Time, cursor_like, epoch_of, undefaulted
 from worker.web.console import Console
 from worker.web.history_rows import DeliveryFilter, DeliveryRow
+from worker.web.replay_desk import replay_all
 from worker.web.roles import Role
 
 AREA: Final = "deliveries"
@@ -138,7 +139,7 @@ class ApiDeliveries:
         console, asked = self._console, call.body
         letters = await dead_letters(console.redis, console.prefix, await self._wanted(call))
         counts = Counter(letter.event.app for letter in letters)
-        replayed = 0 if asked.dry_run else await self._replay(call, letters, counts)
+        replayed = 0 if asked.dry_run else await replay_all(console, call.who, letters)
         return Reply(
             ReplayAnswer(
                 dry_run=asked.dry_run,
@@ -148,14 +149,6 @@ class ApiDeliveries:
                 items=[_letter(letter) for letter in letters[:SHOWN]],
             )
         )
-
-    async def _replay(self, call: Call, letters: list[Letter], counts: Counter[str]) -> int:
-        console = self._console
-        ledger = ledger_for_replays(console.redis, console.prefix, console.settings.retention_hours)
-        replayed = await replay(ledger, letters)
-        for app, count in sorted(counts.items()):
-            await console.audit.record(call.who, "deliveries.replayed", app=app, detail=f"{count}")
-        return replayed
 
     async def _wanted(self, call: Call) -> LetterFilter:
         asked: ReplayBody = call.body

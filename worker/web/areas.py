@@ -17,6 +17,7 @@ from worker.web import (
     health,
     login,
     picture_pages,
+    replay_pages,
     state_pages,
 )
 from worker.web.console import Console
@@ -39,6 +40,7 @@ AREAS = (
     Area(destination_pages.routes),
     Area(graph_pages.routes),
     Area(deliveries_pages.routes, Tab("Deliveries", "/deliveries")),
+    Area(replay_pages.routes),
     Area(state_pages.routes, Tab("State", "/state")),
     Area(audit_pages.routes, Tab("Audit log", "/audit")),
     Area(api_routes.routes, Tab("API", "/api")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from worker.web.graph_words import notice
 from worker.web.history_rows import DeliveryRow
 from worker.web.links import timeline_path
 from worker.web.render import page
+from worker.web.replay_query import replay_path
 from worker.web.roles import Role, User
 from worker.web.spans import LASTS
 
@@ -56,7 +57,7 @@ class DeliveriesPages:
             "newest": list_path(asked.query()) if asked.before else "",
             "older": older_path(asked, rows[-1]) if len(found) > SHOWN else "",
             "clear": list_path({"app": asked.app} if asked.app and len(asked.query()) > 1 else {}),
-            "replay": f"/replay?{urlencode(asked.query(), safe=':')}" if _may_replay(who, asked) else "",
+            "replay": replay_path(asked.query()) if _may_replay(who, asked) else "",
         }
 
     async def _is_there(self, who: User, app: str) -> bool:
@@ -68,7 +69,7 @@ class DeliveriesPages:
 
 def _link(row: DeliveryRow) -> str:
     """Its place on the event's timeline: an address of its own, so that the focus finds back to it."""
-    return f"{timeline_path(row.app, row.event_id)}#{row.destination}"
+    return f"{timeline_path(row.app, row.event_id)}#{quote(f'to-{row.destination}')}"
 
 
 def _may_replay(who: User, asked: Asked) -> bool:
