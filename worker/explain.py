@@ -47,6 +47,10 @@ def _about(event: Event, at: float) -> Iterator[str]:
 def _delivery(delivery: DeliveryRecord, trouble: Trouble | None, now: float) -> Iterator[str]:
     channel = CHANNELS.get(delivery.channel)
     yield f"{delivery.destination} ({channel.label if channel else delivery.channel}):"
+    for attempt in delivery.before_replay:
+        yield _attempt(attempt)
+    if delivery.before_replay:
+        yield "Then it was replayed, and began again."
     for attempt in delivery.attempts:
         yield _attempt(attempt)
     yield _state(delivery, now)

@@ -7,7 +7,10 @@ import math
 import pytest
 from fakes.history import Fed
 
+from worker.explain import explain
 from worker.replays import LetterFilter, dead_letters, ledger_for_replays, replay
+from worker.stores.records import Records
+from worker.web.timeline import ways
 
 
 @pytest.fixture
@@ -91,3 +94,16 @@ async def test_many_are_replayed_in_batches():
     assert await replay(ledger_for_replays(fed.redis, "t", 72), letters, told.append) == 450
     assert told == [200, 200, 50]
     await fed.close()
+
+
+async def test_what_had_been_tried_is_kept_and_told(fed):
+    """A replay begins again from attempt 1, and the failure before it stays to be seen, in words and step by step."""
+    await replay(ledger_for_replays(fed.redis, "t", 72), await dead_letters(fed.redis, "t", LetterFilter(event="e1")))
+    (record,) = await Records(fed.redis, "t").find("e1", ["checkout"])
+    (delivery,) = record.deliveries
+    assert (delivery.state, delivery.attempts) == ("owed", [])
+    assert [attempt["reason"] for attempt in delivery.before_replay] == ["not_found"]
+    assert delivery.as_json()["before_replay"] == list(delivery.before_replay)
+    assert "Then it was replayed, and began again. It is owed, and was not tried yet." in explain(record, {}, 0)[1]
+    titles = [step.title for step in ways(record, 0)[0].steps]
+    assert titles == ["Attempt 1", "Replayed: it began again", "Owed, and not tried yet"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
@@ -30,6 +30,8 @@ class DeliveryRecord:
     channel: str
     state: str
     details: dict[str, Any] = field(default_factory=dict)
+    before_replay: tuple[dict[str, Any], ...] = ()
+    """The attempts that had failed before it was last replayed; read by `find` alone."""
 
     @property
     def attempts(self) -> list[dict[str, Any]]:
@@ -39,7 +41,8 @@ class DeliveryRecord:
     def as_json(self) -> dict[str, Any]:
         """For `--json` and the API."""
         head = {"event_id": self.event_id, "app": self.app, "destination": self.destination, "channel": self.channel}
-        return {**head, "state": self.state, **self.details}
+        before = {"before_replay": list(self.before_replay)} if self.before_replay else {}
+        return {**head, "state": self.state, **self.details, **before}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,8 @@ class Records:
         self._prefix = prefix
 
     async def find(self, event_id: str, apps: Iterable[str]) -> list[EventRecord]:
-        """The records of an event's id, which may have been used by several of `apps`."""
-        return await self.named([f"{name}/{event_id}" for name in apps])
+        """The records of an event's id, which may have been used by several of `apps`, with all that was tried."""
+        return [await self._with_earlier(each) for each in await self.named([f"{name}/{event_id}" for name in apps])]
 
     async def named(self, names: Iterable[str]) -> list[EventRecord]:
         """The records of those of these events, each `<app>/<event id>`, that are kept."""
@@ -119,6 +122,17 @@ class Records:
         events = int(recent + each * (await self.kept())["events"])
         return dict(zip(KEPT_NAMES, (events, results, rejected, dead), strict=True))
 
+    async def _with_earlier(self, record: EventRecord) -> EventRecord:
+        """The same, with what worker/stores/scripts/replay.lua laid aside."""
+        name = f"{record.event.app}/{record.event.id}"
+        keys = [record_key(self._prefix, name, each.destination, "earlier") for each in record.deliveries]
+        found: Any = await self._redis.mget(keys) if keys else ()
+        deliveries = tuple(
+            replace(each, before_replay=tuple(read_record(raw, each.channel)["attempts"])) if raw else each
+            for each, raw in zip(record.deliveries, found, strict=True)
+        )
+        return replace(record, deliveries=deliveries)
+
     async def _stored(self, names: Sequence[str]) -> list[bytes | None]:
         if not names:
             return []
@@ -161,10 +175,10 @@ def head_of(head: bytes) -> tuple[float, tuple[tuple[str, str], ...]]:
     return float(at) / 1000, tuple((name, channel) for name, _, channel in pairs)
 
 
-def record_key(prefix: str, name: str, destination: str) -> str:
-    """Where the record of a delivery stands; `name` is `<app>/<event id>`."""
+def record_key(prefix: str, name: str, destination: str, kind: str = "record") -> str:
+    """Where the record of a delivery stands, or its `earlier` one; `name` is `<app>/<event id>`."""
     app, _, event_id = name.partition("/")
-    return f"{prefix}:record:{app}/{destination}/{event_id}"
+    return f"{prefix}:{kind}:{app}/{destination}/{event_id}"
 
 
 def _record(kept: Kept, told: Sequence[bytes | None]) -> EventRecord:

@@ -93,6 +93,7 @@ class RecordAnswer(Answer):
     due_at: Moment
     elapsed_ms: float | None
     attempts: list[AttemptAnswer]
+    before_replay: list[AttemptAnswer] = Field(description="What had been tried before it was last replayed.")
 
 
 class WholeEventAnswer(Answer):
@@ -191,6 +192,7 @@ def _record(delivery: DeliveryRecord) -> RecordAnswer:
         due_at=told.get("due_at"),
         elapsed_ms=told.get("elapsed_ms"),
         attempts=[AttemptAnswer(**each) for each in delivery.attempts],
+        before_replay=[AttemptAnswer(**each) for each in delivery.before_replay],
     )
 
 

@@ -41,7 +41,7 @@ def _made(event: Event, destination: Destination, delivery: DeliveryRecord, now:
     notice = Notice(event, str(reference), attempt=1, now=now, late_s=late if late > LATE_AFTER_S else 0.0)
     try:
         request = shown_request(channel.compose(notice, destination.settings), destination.settings)
-    except ValueError as problem:  # a template's error quotes what the template made
+    except Exception as problem:  # noqa: BLE001 - a template's error, or a defect of ours: the page goes without it
         words = excerpt(str(problem).encode("utf-8", "replace"), destination.settings)
         return Composed(destination.name, channel.label, words=f"No message can be made of it: {words}")
     return Composed(destination.name, channel.label, request, _besides(destination, delivery))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -91,14 +91,18 @@ def _way(delivery: DeliveryRecord, came: float, now: float) -> Way:
 
 
 def _steps(delivery: DeliveryRecord, came: float, now: float) -> list[Step]:
-    steps: list[Step] = []
+    before = list(_tried(delivery.before_replay, came))
+    again = [Step("Replayed: it began again", "")] if before else []
+    return [*before, *again, *_tried(delivery.attempts, came), *_end(delivery, came, now)]
+
+
+def _tried(attempts: Iterable[Mapping[str, Any]], came: float) -> Iterator[Step]:
     number = 0
-    for attempt in delivery.attempts:
+    for attempt in attempts:
         if attempt["number"] > number + 1:
-            steps.append(Step(f"Attempts {number + 1} to {attempt['number'] - 1} are not kept", ""))
+            yield Step(f"Attempts {number + 1} to {attempt['number'] - 1} are not kept", "")
         number = attempt["number"]
-        steps.append(_attempt(attempt, came))
-    return [*steps, *_end(delivery, came, now)]
+        yield _attempt(attempt, came)
 
 
 def _attempt(attempt: Mapping[str, Any], came: float) -> Step:
