@@ -150,7 +150,8 @@ async def fake(consoles):
 
 async def test_the_page_says_what_status_prints(fake):
     """Workers, queues, ledger, streams and trouble, with links to destinations and to Flower; nothing is markup."""
-    page = await (await fake.visitor("admin")).get("/state")
+    visitor = await fake.visitor("admin")
+    page = await visitor.get("/state")
     state = await read_state(fake.redis, "bellhop")
     assert page.status == 200
     assert f"To be tried again {state.deliveries['owed']:,} the next is due now" in page.words
@@ -158,6 +159,9 @@ async def test_the_page_says_what_status_prints(fake):
     assert "host-1-<i> there 7 of 1,000 deliveries 1.2.3 just now" in page.words
     assert 'href="http://127.0.0.1:5555/worker/bellhop-1@host"' in page.text
     assert 'href="/apps/checkout/destinations/ops-room"' in page.text
+    for listed in ("/deliveries?state=retrying", "/deliveries?state=failed"):
+        assert f'href="{listed}"' in page.text
+        assert (await visitor.get(listed)).status == 200
     assert "paused after repeated refusals (401 <b>no</b>)" in page.words
     assert "2 destinations are in trouble" in page.words
     assert not re.search("<b>|<i>|style=", page.text)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
 from worker.channels.wording import clock, duration
 from worker.state import State, WorkerState
+from worker.web.deliveries_query import PATH as DELIVERIES
 from worker.web.history_rows import Feeding
 from worker.web.words import NONE
 
@@ -34,6 +35,8 @@ class Line:
     words: str = ""
     share: float = 0.0
     kind: str = ""
+    path: str = ""
+    """Where what is counted is listed; empty where it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def ledger(state: State) -> list[Line]:
     """What is owed, by where it stands."""
     counts, oldest = state.deliveries, state.oldest
     waits = _since("the oldest came", oldest.waiting, state.at)
-    return _lines(
+    lines = _lines(
         [
             ("Due", counts["woken"], "a worker takes them next"),
             ("Under way", counts["leased"], "leased to a worker"),
@@ -71,13 +74,15 @@ def ledger(state: State) -> list[Line]:
             ("Wait for their turn", counts["waiting"], waits or "behind others of their condition or destination"),
         ]
     )
+    lines[2] = replace(lines[2], path=f"{DELIVERIES}?state=retrying")
+    return lines
 
 
 def dead(state: State) -> Line:
     """The dead letters, which stay until they are replayed or leave by age."""
     words = _since("the latest died", state.oldest.dead, state.at)
     count = state.kept["dead_letters"]
-    return Line("Dead letters", f"{count:,}", words, kind="warn" if count else "")
+    return Line("Dead letters", f"{count:,}", words, kind="warn" if count else "", path=f"{DELIVERIES}?state=failed")
 
 
 def kept(state: State) -> list[Line]:
