@@ -124,17 +124,23 @@ async def see_it_on_the_graph(guest):
 
 
 async def replay_one_that_failed(deployed, guest):
-    """The room is gone for a while: a dead letter, which the page State counts; replayed, it arrives."""
+    """The room is gone for a while: a dead letter, which State counts and Deliveries lists; replayed, it arrives."""
     deployed.vendors.break_down("hipchat", ROOM, status=404, body={"error": {"code": 404, "message": "Room not found"}})
     deployed.bellhop.send(alert("memory-2", time.time()))
     *_, failed = await asyncio.to_thread(deployed.bellhop.wait_for, 2, APP)
     assert (failed["outcome"], failed["reason"]) == ("failed", "not_found")
     page = await guest.open("/state")
     await expect(page.locator("#ledger")).to_contain_text(re.compile(r"Dead letters the latest died \d+ s ago\s*1"))
+    await page.get_by_role("link", name="Dead letters").click()
+    await expect(page.locator("#list").get_by_role("row").last).to_contain_text("not found")
     deployed.vendors.repair()
-    await asyncio.to_thread(deployed.bellhop.bellhop, "replay", "memory-2")
+    await page.get_by_role("link", name="Replay dead letters…").click()
+    await expect(page.get_by_role("heading", name="1 delivery of the app apache would be tried again")).to_be_visible()
+    await page.get_by_role("button", name="Replay 1 delivery").click()
+    await expect(page.get_by_role("status")).to_contain_text("1 delivery is owed again, from attempt 1")
     *_, arrived = await asyncio.to_thread(deployed.bellhop.wait_for, 3, APP)
     assert (arrived["event_id"], arrived["outcome"]) == ("memory-2", "delivered")
+    await guest.open("/state")
     await expect(page.locator("#ledger")).to_contain_text(re.compile(r"Dead letters\s*0"))
     await expect(page.locator("#verdict")).to_contain_text("All is well: 1 worker is there")
 
