@@ -65,6 +65,7 @@ async def test_from_an_empty_console_to_a_replayed_alert(deployed, invite, visit
     await set_hipchat_up(guest.page, deployed.vendors)
     await send_one(deployed, visit)
     await see_it_on_the_graph(guest)
+    await read_its_timeline(guest.page)
     await replay_one_that_failed(deployed, guest)
     await leave(guest.page)
     await look_as_a_viewer(deployed, invite)
@@ -123,6 +124,20 @@ async def see_it_on_the_graph(guest):
     await picture(guest.page, "console-graph")
 
 
+async def read_its_timeline(page):
+    """The row's name leads to what became of it, try by try and in words."""
+    await page.locator("#rows").get_by_role("link").click()
+    await page.wait_for_url(f"**/events/{APP}/memory-1")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Memory used by Apache is above 1 GiB")
+    timeline = page.locator("#timeline")
+    for words in ("It came", "ops-room", "HipChat", "delivered", "204"):
+        await expect(timeline).to_contain_text(words)
+    await expect(page.locator("#told")).to_contain_text("ops-room (HipChat):")
+    await expect(page.locator("body")).not_to_contain_text(demo.TOKEN)
+    await page.locator("img.event-picture").evaluate("async image => { await image.decode(); }")
+    await picture(page, "console-timeline", whole=True)
+
+
 async def replay_one_that_failed(deployed, guest):
     """The room is gone for a while: a dead letter, which State counts and Deliveries lists; replayed, it arrives."""
     deployed.vendors.break_down("hipchat", ROOM, status=404, body={"error": {"code": 404, "message": "Room not found"}})
@@ -140,6 +155,8 @@ async def replay_one_that_failed(deployed, guest):
     await expect(page.get_by_role("status")).to_contain_text("1 delivery is owed again, from attempt 1")
     *_, arrived = await asyncio.to_thread(deployed.bellhop.wait_for, 3, APP)
     assert (arrived["event_id"], arrived["outcome"]) == ("memory-2", "delivered")
+    await guest.open(f"/events/{APP}/memory-2")
+    await expect(page.locator("#timeline")).to_contain_text("delivered")
     await guest.open("/state")
     await expect(page.locator("#ledger")).to_contain_text(re.compile(r"Dead letters\s*0"))
     await expect(page.locator("#verdict")).to_contain_text("All is well: 1 worker is there")
@@ -161,15 +178,19 @@ async def look_as_a_viewer(deployed, invite):
     guest = await invite(deployed, f"/apps/{APP}", name="eve")
     page = guest.page
     await expect(page.get_by_role("row", name="ops-room")).to_contain_text(ROOM)
-    for path in (f"/apps/{APP}", f"/apps/{APP}/destinations/ops-room", "/state"):
+    for path in (f"/apps/{APP}", f"/apps/{APP}/destinations/ops-room", f"/events/{APP}/memory-1", "/state"):
         await guest.open(path)
         await expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
         await expect(page.get_by_role("main").get_by_role("switch")).to_have_count(0)
     csrf = await page.locator('meta[name="csrf"]').get_attribute("content")
-    form = {"csrf": csrf, "enabled": "false"}
     headers = {"Origin": deployed.url, "Sec-Fetch-Site": "same-origin"}
-    address = f"{deployed.url}/apps/{APP}/destinations/ops-room/enabled"
-    refused = await page.request.post(address, form=form, headers=headers, max_redirects=0)
-    assert refused.status == 403
+    forms = {
+        f"/apps/{APP}/destinations/ops-room/enabled": {"enabled": "false"},
+        "/replay": {"app": APP, "event": "memory-1"},
+    }
+    for path, fields in forms.items():
+        form = {"csrf": csrf, **fields}
+        refused = await page.request.post(f"{deployed.url}{path}", form=form, headers=headers, max_redirects=0)
+        assert refused.status == 403, path
     await guest.open(f"/apps/{APP}")
     await expect(page.get_by_role("row", name="ops-room")).to_contain_text("on")
