@@ -44,7 +44,7 @@ async def test_one_that_is_well(fake):
         "Circuit closed",
         "Paused no",
         "Owed to it nothing",
-        "1 minute ago",
+        "Last success just now",
         "100 ms",
         "not found 1 2",
         "ok 1 1",
