@@ -28,8 +28,8 @@ class Trouble:
         if self.paused_at:
             return f"paused after repeated refusals ({self.why}); a Test that succeeds resumes it"
         if self.open_until:
-            return f"circuit open after {self.failures} failures ({self.why}); one delivery at a time tries it"
-        return f"{self.failures} failures ({self.why})"
+            return f"circuit open after {failures(self.failures)} ({self.why}); one delivery at a time tries it"
+        return f"{failures(self.failures)} ({self.why})"
 
 
 class Troubles:
@@ -64,6 +64,11 @@ class Troubles:
     async def resume(self, app: str, destination: str) -> bool:
         """A Test succeeded, or the settings changed: begin anew. Whether there was any trouble."""
         return bool(await self._redis.hdel(self._key, f"{app}/{destination}"))
+
+
+def failures(count: int) -> str:
+    """`1 failure`, `6 failures`."""
+    return "1 failure" if count == 1 else f"{count} failures"
 
 
 def _place(name: bytes) -> tuple[str, str]:

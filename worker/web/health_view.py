@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from worker.channels.wording import clock, duration
 from worker.models import Destination
 from worker.stores.buckets import Bucket
-from worker.stores.troubles import Trouble
+from worker.stores.troubles import Trouble, failures
 from worker.web.history_rows import Health
 
 
@@ -39,10 +39,10 @@ def circuit(trouble: Trouble | None, now: float) -> str:
     if trouble is None or trouble.paused_at or not (trouble.open_until or trouble.failures):
         return "closed"
     if not trouble.open_until:
-        return f"closed, after {trouble.failures} failures in a row"
+        return f"closed, after {failures(trouble.failures)}"
     if trouble.open_until <= now:
         return "half open: one delivery tries it"
-    return f"open for {duration(trouble.open_until - now)} more, after {trouble.failures} failures"
+    return f"open for {duration(trouble.open_until - now)} more, after {failures(trouble.failures)}"
 
 
 def paused(trouble: Trouble | None) -> str:

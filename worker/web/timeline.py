@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from worker.channels.wording import duration
+from worker.channels.wording import clock, duration
 from worker.models import Event, Kind, Outcome
 from worker.stores.records import DeliveryRecord, EventRecord
 from worker.web.deliveries_view import TONES, is_dead, label, wait
@@ -39,6 +39,8 @@ class Step:
     title: str
     tone: str
     at: float | None = None
+    clock: str = ""
+    """The same for people: with its date where that is not the one on which the event came."""
     after: str = ""
     """How long after the event came."""
     word: str = ""
@@ -112,6 +114,7 @@ def _attempt(attempt: Mapping[str, Any], came: float) -> Step:
         title=f"Attempt {attempt['number']}",
         tone=tone,
         at=attempt["at"],
+        clock=_clock(attempt["at"], came),
         after=_after(attempt["at"], came),
         word=word,
         facts=(*status, ms(attempt["elapsed_ms"])),
@@ -140,9 +143,15 @@ def _end(delivery: DeliveryRecord, came: float, now: float) -> list[Step]:
     said = attempts[-1]["detail"] if attempts else ""
     detail = told["detail"] if told["detail"] != said else ""
     at = told["finished_at"]
-    after = _after(at, came) if at else ""
     reason = told["reason"].replace("_", " ")
-    return [Step(ENDS[delivery.state], TONES[delivery.state], at, after, word=reason, detail=detail)]
+    when = (_clock(at, came), _after(at, came)) if at else ("", "")
+    return [Step(ENDS[delivery.state], TONES[delivery.state], at, *when, word=reason, detail=detail)]
+
+
+def _clock(at: float, came: float) -> str:
+    """`14:05:00`, or with its date."""
+    told = clock(at).removesuffix(" UTC")
+    return told[11:] if told[:10] == clock(came)[:10] else told
 
 
 def _after(at: float, came: float) -> str:
