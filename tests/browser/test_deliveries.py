@@ -15,6 +15,8 @@ from acceptance.vendors import Vendors
 from browser.conftest import DESK
 from browser.pictures import picture
 from fakes.console import PASSWORD
+from fakes.history import NOW, add, found, history_of
+from fakes.pipeline import checkout, room
 from playwright.async_api import expect
 
 from worker.embedded_redis import EmbeddedRedis
@@ -66,15 +68,35 @@ async def test_a_failure_is_seen_mended_and_replayed(deployed, invite):
     await guest.page.add_init_script(HURRY)
     await fail(guest, deployed)
     await look_at_the_timeline(guest)
-    found = await seen(guest, "timeline")
+    barriers = await seen(guest, "timeline")
     await guest.open(f"/deliveries?app={APP}")
-    found += await seen(guest, "deliveries")
+    barriers += await seen(guest, "deliveries")
     await guest.open(f"/apps/{APP}/destinations/ops-room/health")
     await expect(guest.page.locator("#outcomes")).to_contain_text("not found")
-    found += await seen(guest, "health")
+    barriers += await seen(guest, "health")
     deployed.vendors.repair()
-    found += await replay(guest, deployed)
-    assert found == []
+    barriers += await replay(guest, deployed)
+    assert barriers == []
+
+
+async def test_whoever_has_scrolled_keeps_their_place(consoles, invite):
+    """What comes on top moves nothing that is in sight; without scripts the browser is told to ask again."""
+    history = history_of(*(found(NOW + n, id=f"e{n}", title=f"Load {n}.") for n in range(80)))
+    fake = await consoles([checkout(room("room"))], history=history, background=())
+    guest = await invite(fake, "/deliveries", name="admin")
+    page = guest.page
+    await page.add_init_script(HURRY)
+    await guest.open("/deliveries")
+    link = page.get_by_role("link", name="Load 55.")
+    await link.evaluate("each => each.scrollIntoView({ block: 'center' })")
+    before = await link.bounding_box()
+    add(history, *(found(NOW + 100 + n, id=f"new{n}", title=f"New {n}.") for n in range(9)))
+    await expect(page.get_by_role("link", name="New 8.")).to_be_attached()
+    assert abs((await link.bounding_box())["y"] - before["y"]) < 2
+    plain = await invite(fake, java_script_enabled=False, name="admin")
+    await plain.open("/deliveries")
+    await expect(plain.page.get_by_role("row", name="New 8.")).to_be_visible()
+    assert await plain.page.locator('meta[http-equiv="refresh"]').count() == 1
 
 
 async def fail(guest, deployed):
@@ -115,7 +137,7 @@ async def replay(guest, deployed):
     await guest.open(f"/events/{APP}/errors-1")
     await page.get_by_role("link", name="Replay").first.click()
     await expect(page.get_by_role("heading", name="1 delivery of the app checkout")).to_be_visible()
-    found = await seen(guest, "replay")
+    barriers = await seen(guest, "replay")
     assert deployed.vendors.accepted("hipchat") == []
     await page.get_by_role("button", name="Replay 1 delivery").click()
     await expect(page.get_by_role("status")).to_contain_text("1 delivery is owed again")
@@ -123,19 +145,19 @@ async def replay(guest, deployed):
     await expect(page.get_by_role("link", name="Replay")).to_have_count(0)
     arrived = await asyncio.to_thread(deployed.vendors.wait_for, 1, ROOM, "hipchat")
     assert len(arrived) >= 1
-    return found
+    return barriers
 
 
 async def seen(guest, name):
     """What is in anybody's way, on a desk and on a phone; and the page's picture."""
-    page, found = guest.page, []
+    page, barriers = guest.page, []
     for viewport, scheme in ((DESK, "light"), (PHONE, "dark")):
         await page.set_viewport_size(viewport)
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         if scheme == "light" and name in {"deliveries", "timeline"}:
             await picture(page, name, whole=True)
-        found += [f"{name}: {barrier}" for barrier in await guest.barriers()]
-        found += [f"{name} scrolls sideways"] if await guest.width() > viewport["width"] else []
+        barriers += [f"{name}: {barrier}" for barrier in await guest.barriers()]
+        barriers += [f"{name} scrolls sideways"] if await guest.width() > viewport["width"] else []
     await page.set_viewport_size(DESK)
     await page.emulate_media(color_scheme="light")
-    return found
+    return barriers

@@ -43,7 +43,8 @@ hosts: a script is a module under `static/`, named in the block `head`; a style 
 again and status 422. Scripts use `static/http.js`, which sends the token as a header.
 
 **A page that refreshes itself** names the script `refresh.js` and has elements with an id and `data-part`: it asks for
-its own address every few seconds, and what has changed of these is put in place; focus and selections stay.
+its own address every few seconds, and what has changed of these is put in place; focus,
+selections and where one has scrolled to stay.
 
 **JSON** is under `/api/`. Whatever is raised there is answered as RFC 9457 problem details, and an API token
 (`Authorization: Bearer bh_…`) needs no CSRF token. What is under `/api/v1/` is an `Operation` of a module that
