@@ -22,7 +22,6 @@ IN_README = (
     "results",
     "retention_hours",
     "firing_deadline_s",
-    "log_level",
 )
 """Those that a newcomer may want; the others are for who runs it at a size."""
 BEGIN, END = "<!-- settings: made by `python -m config.describe` -->\n", "<!-- end of settings -->\n"
