@@ -121,7 +121,6 @@ async def see_it_on_the_graph(guest):
     await expect(graph.line_of(METRIC)).to_have_count(1)
     await expect(graph.marks(await graph.colour("critical"))).to_have_count(1)
     await expect(graph.marks(await graph.colour("told"))).to_have_count(1)
-    await picture(guest.page, "console-graph")
 
 
 async def read_its_timeline(page):
@@ -135,7 +134,6 @@ async def read_its_timeline(page):
     await expect(page.locator("#told")).to_contain_text("ops-room (HipChat):")
     await expect(page.locator("body")).not_to_contain_text(demo.TOKEN)
     await page.locator("img.event-picture").evaluate("async image => { await image.decode(); }")
-    await picture(page, "console-timeline", whole=True)
 
 
 async def replay_one_that_failed(deployed, guest):
