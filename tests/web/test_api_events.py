@@ -215,8 +215,8 @@ async def test_replay_is_for_editors(consoles):
 
 
 async def test_one_event_with_all_that_became_of_it(consoles):
-    """The event as it was sent, its deliveries with their attempts, and sentences; by an id with a slash."""
-    async with with_letters(consoles, "a/b") as (fake, _):
+    """The event as it was sent, its deliveries with their attempts, and sentences; by an id with a slash or braces."""
+    async with with_letters(consoles, "a/b", "{braces}") as (fake, _):
         program = await Program.of(fake)
         told = (await program.get("/apps/checkout/events/a%2Fb")).json
         assert set(told["event"]) <= set(Event.__struct_fields__)
@@ -228,6 +228,7 @@ async def test_one_event_with_all_that_became_of_it(consoles):
             1,
         )
         assert any("kept as a dead letter" in each for each in told["explained"])
+        assert (await program.get("/apps/checkout/events/%7Bbraces%7D")).json["event"]["id"] == "{braces}"
         assert (await program.get("/apps/checkout/events/nothing")).status == 404
         assert (await program.get("/apps/search/events/a%2Fb")).status == 404
 

@@ -119,7 +119,9 @@ def route(operation: Operation, do: Callable[[Call], Awaitable[Reply]]) -> web.R
         body = await _body(request, operation)
         return _response(await do(Call(request, who, query, body)))
 
-    return web.route(operation.method, API + operation.path, handle)
+    # An event's id may have braces, which `{event}` alone does not match.
+    path = operation.path.replace("{event}", "{event:[^/]+}")
+    return web.route(operation.method, API + path, handle)
 
 
 async def _permitted(request: web.Request, operation: Operation) -> User:
