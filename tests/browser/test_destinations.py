@@ -57,7 +57,7 @@ async def test_hipchat_as_its_page_says(consoles, invite):
     await expect(page.get_by_role("status")).to_have_text("ops-room was saved.")
     await expect(page.get_by_role("row", name="ops-room")).to_contain_text("Ops Room")
     assert (await stored(fake, "ops-room")).settings.token.get_secret_value() == TOKEN
-    await page.get_by_role("link", name="ops-room").click()
+    await page.get_by_role("link", name="ops-room", exact=True).click()
     await expect(page.get_by_label("HipChat token")).to_have_value("")
     await expect(page.get_by_label("HipChat token")).to_have_attribute("placeholder", "•••• stored; type to replace")
 
@@ -145,7 +145,7 @@ async def test_rows_come_and_go(fake, box, invite):
         "X-One": "canary X-One",
         "X-Three": "canary X-Three",
     }
-    await page.get_by_role("link", name="webhook").click()
+    await page.get_by_role("link", name="webhook", exact=True).click()
     await headers.get_by_label("Name").last.fill("X-Four")
     await page.get_by_role("button", name="Save").click()
     await outcome(page, "Headers: type what X-Four is")
