@@ -26,7 +26,6 @@ LAYERS = [
         "trial",
         "kept_secrets",
         "given_settings",
-        "way_warnings",
     },
     {"transports", "stores", "pictures", "redis_process", "embedded_redis", "key_file", "unlocking"},
     {

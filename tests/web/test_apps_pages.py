@@ -154,8 +154,8 @@ async def test_an_apps_page_tells_how_each_destination_is(consoles):
     page = await visitor.get("/apps/checkout")
     for words in (
         "POST https://hooks.example.com",
-        "verify_tls: off; anybody in between can take the server's place",
-        "base_url: http; alerts and secrets go over the network in clear",
+        "verify_tls: false; anybody in between can take the server's place",
+        "base_url: http://; the token and the alerts travel in clear: use https://",
         "probably an OAuth1 token",
         "a@b.c, d@e.f",
         "host: 127.0.0.1 is not a public address",

@@ -14,7 +14,6 @@ from worker.models import App, Destination
 from worker.settings_tree import unfolded
 from worker.stores.troubles import Trouble
 from worker.trial import trial_notice, trial_tags
-from worker.way_warnings import way_warnings
 from worker.web.form_fields import FormField, Kind, first_and_others, form_fields
 from worker.web.last_results import LastResult
 
@@ -76,8 +75,6 @@ def warnings(destination: Destination, allowed: AllowList) -> list[str]:
     """What gives cause for doubt, each as `setting: sentence`."""
     said = warnings_of({destination.app: App(destination.app, {destination.name: destination})}, allowed=allowed)
     told = [each.removeprefix(path_of(destination)).removeprefix(": ").removeprefix(".") for each in said]
-    if destination.settings is not None and destination.channel in CHANNELS:
-        told += way_warnings(CHANNELS[destination.channel], destination.settings)
     return [each.removeprefix("settings.") for each in told]
 
 
