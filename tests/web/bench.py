@@ -23,14 +23,17 @@ class Vendor(FakeCarrier):
     """Carries to a HipChat that takes one token, and tells what it got."""
 
     right: str = TOKEN
+    echoes: bool = True
+    """Whether a refusal repeats the token, as some vendors' do."""
     closed: bool = field(default=False)
 
     async def carry(self, message):
-        """204 for the token that is right, 401 for another, with what was sent in the answer."""
+        """204 for the token that is right, 401 for another."""
         self.carried.append(message)
         if message.headers["Authorization"] == f"Bearer {self.right}":
             return Reply(status=204, elapsed_ms=3.2)
-        return Reply(status=401, body=REFUSED + message.headers["Authorization"].encode(), elapsed_ms=4.5)
+        echo = message.headers["Authorization"].encode() if self.echoes else b""
+        return Reply(status=401, body=REFUSED + echo, elapsed_ms=4.5)
 
     async def close(self):
         """As the console does at its end."""

@@ -21,7 +21,7 @@ from worker.channels.channel import (
     wire_url,
 )
 from worker.channels.nagios_check import fitting, host_name, output, service_name, state_of
-from worker.channels.nagios_settings import OWN, Encryption, NagiosSettings, PacketBytes, Via
+from worker.channels.nagios_settings import NEEDED, OWN, Encryption, NagiosSettings, PacketBytes, Via
 from worker.messages import CommandLine, HttpPost, Message, PassiveCheck, Reply
 from worker.models import Kind, Notice, Reason, Verdict
 
@@ -150,6 +150,7 @@ CHANNEL = Channel(
     idempotent=True,  # a result states a condition: the same twice changes nothing
     form=FormHints(
         first=("via", *OWN[Via.NSCA][:4], "url", "token", "path", "check", "service_name", "unknown_host"),
+        marked=tuple(name for names in NEEDED.values() for name in names),
         only_with={name: ("via", via.value) for via, names in OWN.items() for name in names},
     ),
     confirms=False,

@@ -116,7 +116,7 @@ class NagiosSettings(ChannelSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        missing = [name for name in _REQUIRED[self.via] if not getattr(self, name)]
+        missing = [name for name in NEEDED[self.via] if not getattr(self, name)]
         if missing:
             raise ValueError(f"{' and '.join(missing)} must be set with via: {self.via.value}")
         foreign = [name for via, names in OWN.items() if via is not self.via for name in names if self._given(name)]
@@ -136,4 +136,4 @@ OWN = {
     Via.COMMAND_FILE: ("path",),
 }
 """What belongs to one of the three ways."""
-_REQUIRED = {Via.NSCA: ("host",), Via.NRDP: ("url", "token"), Via.COMMAND_FILE: ("path",)}
+NEEDED = {Via.NSCA: ("host",), Via.NRDP: ("url", "token"), Via.COMMAND_FILE: ("path",)}

@@ -17,8 +17,8 @@ from pydantic_core import PydanticUndefined
 from worker.channels.channel import FormHints
 from worker.settings_tree import written_name
 
-LONG_CHARS: Final = 1000
-"""Texts that may be longer than this get several lines."""
+LONG_CHARS: Final = 4096
+"""Texts that may be longer than this get several lines; a path on Linux is no longer, and has one."""
 LISTS: Final = (list, tuple, set, frozenset)
 
 
