@@ -48,6 +48,7 @@ async def test_hipchat_is_set_up_as_its_page_says(fake, admin, vendor):
     tested = await person.press("test", settings__token=TOKEN)
     assert "204: configured correctly (HipChat answers 200 or 204)" in tested.words
     assert "3 ms" in tested.words
+    assert "Response body empty" in tested.words
     assert "POST https://api.hipchat.com/v2/room/On duty/notification" in tested.words
     saved = await person.press("save", settings__token=TOKEN)
     assert (saved.status, saved.headers["Location"]) == (303, "/apps/checkout")
