@@ -13,7 +13,9 @@ from playwright.async_api import expect
 from web.bench import OLD_TOKEN, TOKEN, Vendor, stored
 
 from worker import demo
-from worker.models import App
+from worker.channels import CHANNELS
+from worker.models import App, Destination
+from worker.settings_fields import settings_from_pairs
 from worker.web.roles import Role
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -328,14 +330,25 @@ async def test_hostile_words(consoles, invite):
     assert await page.evaluate("window.hacked") is None
 
 
+def furnished():
+    """Destinations of three channels, one of which is off, and an app whose destination has a long name."""
+    mail = {"to": "on-call@shop.example", "from": "bellhop@shop.example", "host": "mail.shop.example"}
+    kinds = [("on-call", "email", mail), ("pager", "pagerduty", {"routing_key": "a1" * 16})]
+    made = [
+        Destination("checkout", name, kind, settings_from_pairs(pairs, CHANNELS[kind])) for name, kind, pairs in kinds
+    ]
+    long = "second-with-a-rather-long-name-that-goes-on-and-on-and-on-and"
+    return [
+        checkout(room(), room("quiet", enabled=False), *made),
+        App("empty"),
+        App("long", {long: room(long, app="long", enabled=False)}),
+    ]
+
+
 @pytest.mark.parametrize(("viewport", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"])
 async def test_no_barriers(consoles, invite, viewport, scheme):
     """On none of these pages axe finds anything, whatever came of Test and Save, and none scrolls sideways."""
-    apps = [
-        checkout(room(), room("second-with-a-rather-long-name-that-goes-on-and-on-and-on-and", enabled=False)),
-        App("empty"),
-    ]
-    fake = await consoles(apps, carrier=Vendor())
+    fake = await consoles(furnished(), carrier=Vendor())
     await fake.redis.hset(
         "bellhop:troubles",
         "checkout/ops-room",
@@ -343,12 +356,12 @@ async def test_no_barriers(consoles, invite, viewport, scheme):
     )
     guest = await invite(fake, name="admin", color_scheme=scheme, viewport=viewport)
     page, found, wide = guest.page, {}, {}
-    paths = ["/apps", "/apps?q=zzz", "/apps/empty", "/apps/checkout", "/apps/checkout?channel=slack", ROOM]
+    paths = ["/apps", "/apps?q=zzz", "/apps/empty", "/apps/long", "/apps/checkout", "/apps/checkout?channel=slack"]
     paths += [f"{ROOM}/delete", "/apps/checkout/delete", "/apps/checkout/destinations/new"]
-    paths += [f"{NEW}{channel}" for channel in ("hipchat", "slack", "email", "pagerduty", "nagios", "webhook")]
-    for path in paths:
+    forms = [ROOM, *(f"{NEW}{channel}" for channel in ("hipchat", "slack", "email", "pagerduty", "nagios", "webhook"))]
+    for path in [*paths, *forms]:
         await guest.open(path)
-        if "destinations" in path and "delete" not in path and path != paths[8]:
+        if path in forms:
             await page.evaluate("document.querySelector('details').open = true")
         found[path], wide[path] = await guest.barriers(), await guest.width()
     await page.get_by_role("group", name="Headers").get_by_role("button", name="Add").click()
@@ -368,6 +381,8 @@ async def test_no_barriers(consoles, invite, viewport, scheme):
     await page.wait_for_url("**/apps/checkout")
     assert {path: barriers for path, barriers in found.items() if barriers} == {}
     assert {path: width for path, width in wide.items() if width > viewport["width"]} == {}
+    if viewport == DESK:
+        await picture(page, "console-app", whole=True)
 
 
 async def test_a_viewers_form(consoles, invite):
