@@ -34,6 +34,9 @@ async function refresh() {
   if (answer.redirected) return location.reload(); // to the log-in
   if (!answer.ok) throw new Error(`${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // Each answer has a token of its own: with that put in first, a form that is as it was stays, and keeps the focus.
+  const token = page.querySelector('meta[name="csrf"]').content;
+  for (const field of document.querySelectorAll('input[name="csrf"]')) field.setAttribute("value", token);
   for (const part of document.querySelectorAll("[data-part]")) {
     const fresh = page.getElementById(part.id);
     if (fresh) put(part, fresh);
