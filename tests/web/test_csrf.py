@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiohttp
 import pytest
 
@@ -140,3 +142,16 @@ async def test_the_cookie_alone_is_no_token(fake):
     visitor.session.cookie_jar.update_cookies({"bellhop-said": forged, "csrf": forged})
     assert (await visitor.ask("POST", "/echo", data={"csrf": forged}, headers=SAME)).status == 403
     assert isinstance(visitor.session, aiohttp.ClientSession)
+
+
+@pytest.mark.parametrize("planted", ["\xff.x", "x.\xff", "x.x", ".", "A" * 99])
+async def test_a_cookie_that_was_planted_says_nothing_and_breaks_nothing(fake, planted):
+    """Whoever has a neighbouring name can plant one of any bytes: each page is shown without it, errors, too."""
+    host, port = fake.url.removeprefix("http://").split(":")
+    for path, status in (("/login", b" 200 "), ("/login/nothing", b" 404 ")):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: bellhop-said={planted}\r\nConnection: close\r\n"
+        writer.write(head.encode("latin-1") + b"\r\n")
+        answer = await reader.read()
+        writer.close()
+        assert status in answer.splitlines()[0]

@@ -115,11 +115,12 @@ def _common(request: web.Request, session: Session | None) -> dict[str, Any]:
 
 def _said(request: web.Request, session: Session | None) -> dict[str, str] | None:
     said, _, mac = request.cookies.get(SAID, "").partition(".")
-    if session is None or not hmac.compare_digest(_mac(session.cookie, said).encode(), mac.encode()):
+    # A cookie may hold any bytes, and whoever has a neighbouring name can plant one: what is no text is not ours.
+    if session is None or not hmac.compare_digest(_mac(session.cookie, said).encode(), mac.encode("utf-8", "replace")):
         return None
     kind, words_said = orjson.loads(urlsafe_b64decode(said))
     return {"kind": kind, "words": words_said}
 
 
 def _mac(cookie: str, said: str) -> str:
-    return hmac.new(cookie.encode(), f"said {said}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(cookie.encode(), f"said {said}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()
