@@ -92,6 +92,7 @@ async def test_a_long_password_costs_no_more_than_a_short_one(fake):
         (b"[1]", "application/json", 400),
         (b"\xff", "application/json", 400),
         (b"x", "application/x-www-form-urlencoded", 400),
+        (b"x=+2AA-", "application/x-www-form-urlencoded; charset=utf-7", 400),
     ],
 )
 async def test_bodies_that_cannot_be_read_are_told(fake, body, content_type, status):

@@ -35,6 +35,7 @@ async def posted(request: web.Request) -> MultiDict[str]:
     try:
         async with asyncio.timeout(BODY_S):
             fields = await request.post()
+        "".join(f"{name}{value}" for name, value in fields.items()).encode()  # UTF-7 has halves of characters
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="The form took too long to arrive.") from None
     except (ValueError, LookupError):  # bytes that are no text, or an encoding that nobody knows
