@@ -231,6 +231,9 @@ async def test_one_event_with_all_that_became_of_it(consoles):
         assert (await program.get("/apps/checkout/events/%7Bbraces%7D")).json["event"]["id"] == "{braces}"
         assert (await program.get("/apps/checkout/events/nothing")).status == 404
         assert (await program.get("/apps/search/events/a%2Fb")).status == 404
+        await fake.redis.set(f"{fake.console.prefix}:record:checkout/ops-room/a/b", b"{")
+        unread = await program.get("/apps/checkout/events/a%2Fb")
+        assert (unread.status, "cannot be read by this version" in unread.json["detail"]) == (404, True)
 
 
 async def test_the_state_is_what_status_shows(consoles):

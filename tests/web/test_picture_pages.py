@@ -103,6 +103,13 @@ async def test_an_event_without_points_has_no_picture(make_showing):
     assert [(await read(visitor, address(event_id=each)))[0] for each in "ab"] == [404, 404]
 
 
+async def test_an_event_that_cannot_be_read_has_no_picture(make_showing):
+    """404 as for any other address, and no defect."""
+    fake = await make_showing()
+    await fake.redis.set("bellhop:event:checkout/e/1", b"1-0\t0\t\t\n{")
+    assert (await read(await fake.visitor(), address()))[0] == 404
+
+
 async def test_what_cannot_be_drawn_now_may_be_later(make_showing):
     """503 and when to come again; it is not kept."""
     visitor = await (await make_showing(renderer=FakeRenderer(resting=True))).visitor()

@@ -124,7 +124,10 @@ class ApiEvents:
 
     async def get(self, call: Call) -> Reply:
         """One, from what Redis keeps of it."""
-        found = await self._console.records.find(call.part("event"), [call.app])
+        try:
+            found = await self._console.records.find(call.part("event"), [call.app])
+        except ValueError:
+            raise NotFound("What is on record of this event cannot be read by this version.") from None
         if not found:
             raise NotFound(f"Nothing is on record of event {call.part('event')[:128]} of app {call.app}.")
         troubles = await self._troubles.all()

@@ -66,7 +66,10 @@ class PicturePages:
         return _shown(png) if png else _nothing(503)
 
     async def _event(self, app: str, event_id: str) -> Event | None:
-        found = await self._console.records.find(event_id, [app])
+        try:
+            found = await self._console.records.find(event_id, [app])
+        except ValueError:  # of another version's
+            return None
         return found[0].event if found else None
 
 
