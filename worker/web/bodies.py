@@ -35,12 +35,13 @@ async def posted(request: web.Request) -> MultiDict[str]:
     try:
         async with asyncio.timeout(BODY_S):
             fields = await request.post()
-        "".join(f"{name}{value}" for name, value in fields.items()).encode()  # UTF-7 has halves of characters
+        found = [(name, value) for name, value in fields.items() if isinstance(value, str)]
+        "".join(map("".join, found)).encode()  # UTF-7 has halves of characters, which are no text
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="The form took too long to arrive.") from None
     except (ValueError, LookupError):  # bytes that are no text, or an encoding that nobody knows
         raise web.HTTPBadRequest(text="That form cannot be read.") from None
-    return MultiDict((name, value) for name, value in fields.items() if isinstance(value, str))
+    return MultiDict(found)
 
 
 async def posted_json(request: web.Request) -> Mapping[str, Any]:
