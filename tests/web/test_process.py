@@ -70,6 +70,14 @@ def test_it_says_where_it_is_and_ends_when_told(start):
     assert "Traceback" not in web.output()
 
 
+def test_without_redis_it_says_so_and_ends(start):
+    """Exit code 3 and a sentence, so that whatever starts it can try again."""
+    web = start("web", "--port", "0", BELLHOP_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    assert web.wait(30) == 3
+    assert "cannot be used" in web.output()
+    assert "Traceback" not in web.output()
+
+
 def test_a_script_can_read_where_it_is(start):
     """One line of JSON, and the port that was free."""
     web = start("web", "--port", "0", "--json").wait_for('{"url":', 60)
