@@ -187,7 +187,7 @@ async def test_replay_says_first_and_then_does(consoles):
     async with with_letters(consoles, "a/b", "two") as (fake, fed):
         program = await Program.of(fake)
         dry = (await program.post("/replays", {"dry_run": True, "reason": "not_found"})).json
-        assert (dry["found"], dry["replayed"], dry["by_app"]) == (2, 0, {"checkout": 2})
+        assert (dry["found"], dry["more"], dry["replayed"], dry["by_app"]) == (2, False, 0, {"checkout": 2})
         assert {each["event_id"] for each in dry["items"]} == {"a/b", "two"}
         assert (await fed.ledger.counts())["owed"] == 0
         assert await fake.audited() == []

@@ -16,7 +16,7 @@ from worker.web.api import Answer, Body, Call, Operation, Reply, page_of
 from worker.web.api_values import MOST, NUMBER, Moment, Next, Spanned, Time, cursor_like, epoch_of, undefaulted
 from worker.web.console import Console
 from worker.web.history_rows import DeliveryFilter, DeliveryRow
-from worker.web.replay_desk import replay_all
+from worker.web.replay_desk import AT_ONCE, replay_all
 from worker.web.roles import Role
 
 AREA: Final = "deliveries"
@@ -102,7 +102,8 @@ class ReplayAnswer(Answer):
     """What was replayed, or would be."""
 
     dry_run: bool
-    found: int = Field(description="How many dead letters fit.")
+    found: int = Field(description=f"How many dead letters fit, of the {AT_ONCE:,} that died first.")
+    more: bool = Field(description="Whether there are more; ask again for those once these are replayed.")
     replayed: int = Field(description="How many are owed again; 0 after a dry run.")
     by_app: dict[str, int] = Field(description="How many fit, by app.")
     items: list[LetterAnswer] = Field(
@@ -137,13 +138,15 @@ class ApiDeliveries:
     async def replay(self, call: Call) -> Reply:
         """Owe dead letters again: those of apps that whoever asks may edit."""
         console, asked = self._console, call.body
-        letters = await dead_letters(console.redis, console.prefix, await self._wanted(call))
+        found = await dead_letters(console.redis, console.prefix, await self._wanted(call), AT_ONCE + 1)
+        letters = found[:AT_ONCE]
         counts = Counter(letter.event.app for letter in letters)
         replayed = 0 if asked.dry_run else await replay_all(console, call.who, letters)
         return Reply(
             ReplayAnswer(
                 dry_run=asked.dry_run,
                 found=len(letters),
+                more=len(found) > AT_ONCE,
                 replayed=replayed,
                 by_app=dict(sorted(counts.items())),
                 items=[_letter(letter) for letter in letters[:SHOWN]],

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from worker.replays import Letter, ledger_for_replays, replay
 from worker.web.console import Console
 from worker.web.roles import User
+
+AT_ONCE: Final = 10_000
+"""The most letters that one request replays: they are held in memory meanwhile."""
 
 
 async def replay_all(console: Console, who: User, letters: Iterable[Letter]) -> int:

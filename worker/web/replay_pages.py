@@ -16,12 +16,10 @@ from worker.web.bodies import posted
 from worker.web.console import Console
 from worker.web.links import timeline_path
 from worker.web.render import moved, page
-from worker.web.replay_desk import replay_all
+from worker.web.replay_desk import AT_ONCE, replay_all
 from worker.web.replay_query import PATH, Wanted, wanted_of
 from worker.web.roles import Role, User
 
-MOST: Final = 10_000
-"""Dead letters that are replayed by one press."""
 SHOWN: Final = 100
 
 
@@ -65,11 +63,11 @@ class ReplayPages:
 
     async def _find(self, who: User, wanted: Wanted) -> Found:
         console = self._console
-        found = await dead_letters(console.redis, console.prefix, wanted.filter(who.visible), MOST + 1)
-        letters = [letter for letter in found[:MOST] if wanted.names(letter)]
+        found = await dead_letters(console.redis, console.prefix, wanted.filter(who.visible), AT_ONCE + 1)
+        letters = [letter for letter in found[:AT_ONCE] if wanted.names(letter)]
         mine = [letter for letter in letters if who.may(letter.event.app, Role.EDITOR)]
         others = Counter(letter.event.app for letter in letters if not who.may(letter.event.app, Role.EDITOR))
-        return Found(mine, others, len(found) > MOST)
+        return Found(mine, others, len(found) > AT_ONCE)
 
     async def _shown(self, request: web.Request, who: User, wanted: Wanted) -> web.Response:
         found = await self._find(who, wanted)

@@ -2,21 +2,23 @@
 const EVERY_MS = 3000;
 const stale = document.getElementById("stale");
 
-// What has the focus is found again by where it leads or what it is called.
+const named = (element, name) => `[${name}="${CSS.escape(element.getAttribute(name))}"]`;
+
+// What has the focus is found again by where it leads or what it is called, in a table in the row that it was in.
 function focusedIn(part) {
   const element = document.activeElement;
   if (!part.contains(element)) return null;
-  for (const name of ["href", "aria-label"]) {
-    if (element.hasAttribute(name)) return `[${name}="${CSS.escape(element.getAttribute(name))}"]`;
-  }
-  return null;
+  const name = ["href", "aria-label"].find((each) => element.hasAttribute(each));
+  if (!name) return null;
+  const first = element.closest("tr")?.querySelector("[href]");
+  return first ? `tr:has(${named(first, "href")}) ${named(element, name)}` : named(element, name);
 }
 
 // Whoever has scrolled into a list keeps their place in it, whatever comes on top: at the first link in sight.
 function placeIn(part) {
   if (part.getBoundingClientRect().top >= 0) return null;
   const link = [...part.querySelectorAll("[href]")].find((each) => each.getBoundingClientRect().top >= 0);
-  return link ? { link: `[href="${CSS.escape(link.getAttribute("href"))}"]`, top: link.getBoundingClientRect().top } : null;
+  return link ? { link: named(link, "href"), top: link.getBoundingClientRect().top } : null;
 }
 
 function put(part, fresh) {
