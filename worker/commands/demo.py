@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
 import typer
@@ -27,13 +27,15 @@ from worker.commands.output import Exit, coloured, fail, print_json
 from worker.commands.processes import console_command, flower_command, flower_of, worker_command
 from worker.embedded_redis import EmbeddedRedis
 from worker.errors import BellhopError
-from worker.sandbox.server import Sandbox
 from worker.stores.connection import async_redis
 from worker.stores.destinations import RedisDestinations
 from worker.stores.records import Records
 from worker.stores.stand_ins import StandIns
 from worker.supervisor import Command, Supervisor
 from worker.unlocking import opened_keys
+
+if TYPE_CHECKING:
+    from worker.sandbox.server import Sandbox
 
 WAIT_S: Final = 60.0
 """How long results may take; on a calm machine they come within a second."""
@@ -129,6 +131,8 @@ class Show:
         return Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True)
 
     async def _sandbox(self, progress: Progress, stack: AsyncExitStack) -> Sandbox:
+        from worker.sandbox.server import Sandbox  # noqa: PLC0415 - no other command waits for it to load
+
         step = progress.add_task("starting the sandbox", total=1)
         sandbox = Sandbox(http_port=free_port(SANDBOX_PORT))
         await sandbox.start()

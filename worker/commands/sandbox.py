@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -20,7 +20,9 @@ from worker.errors import BellhopError, InvalidSettings
 from worker.sandbox.faults import read_rule
 from worker.sandbox.limits import Rate, parse_rate
 from worker.sandbox.options import Options
-from worker.sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from worker.sandbox.server import Sandbox
 
 
 def sandbox(
@@ -60,6 +62,8 @@ def sandbox(
             nsca_password=nsca_password,
         )
         rules = [read_rule(text) for text in fault or ()]
+        from worker.sandbox.server import Sandbox  # noqa: PLC0415 - no other command waits for it to load
+
         box = Sandbox(host, port, smtp_port, nsca_port, options=options, faults=rules)
         run(_serve(box, as_json=as_json))
     except (BellhopError, ValueError) as error:

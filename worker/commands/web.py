@@ -28,11 +28,9 @@ from config.settings import Settings, settings
 from worker.commands.output import Exit, connected, fail, print_line, warn
 from worker.errors import BellhopError, InvalidSettings, Unavailable
 from worker.unlocking import opened_keys
-from worker.web.console import assemble
 from worker.web.entrance import open_entrance
 from worker.web.hosts import Place
 from worker.web.passwords import too_weak
-from worker.web.server import Server
 
 
 def web(
@@ -54,6 +52,10 @@ def web(
 
 
 async def _serve(config: Settings, host: str, port: int, *, as_json: bool) -> None:
+    # The console takes 0.3 s to load, which no other command should wait for.
+    from worker.web.console import assemble  # noqa: PLC0415
+    from worker.web.server import Server  # noqa: PLC0415
+
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
