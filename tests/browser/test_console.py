@@ -87,6 +87,8 @@ async def test_light_and_dark(consoles, invite):
     assert await page.evaluate(ground) == light
     await switch.press("Enter")
     assert await page.evaluate(ground) == dark
+    # Chromium writes cookies from another process, so a reload at once could still send the old one.
+    await page.wait_for_function("!document.cookie.includes('bellhop-theme')")
     await page.reload()
     assert await page.evaluate(ground) == dark
     await page.emulate_media(color_scheme="light")
